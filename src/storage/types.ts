@@ -1,0 +1,290 @@
+import type { Row, Value } from '../types/value.ts';
+
+export type TableKind = 'user' | 'shared' | 'stream';
+
+/** A column as storage knows it. `id` is pg_attribute.attnum: never reused within a table, so Parquet fields carry it. */
+export interface StoredColumn {
+  readonly id: number;
+  readonly name: string;
+  readonly typeOid: number;
+  readonly typmod: number;
+  /** What rows written before the column existed read as (PostgreSQL's attmissingval). */
+  readonly missing: Value;
+}
+
+export interface StoredIndex {
+  /** Unique in the whole server, as table ids are. */
+  readonly indexId: number;
+  readonly name: string;
+  /** Column ids. Expression and partial indexes are not stored. */
+  readonly columns: readonly number[];
+  readonly unique: boolean;
+  readonly nullsNotDistinct: boolean;
+}
+
+/**
+ * Everything storage needs to know of a table; frozen, replaced by each DDL. Rows handed to and from storage are arrays
+ * parallel to `columns`.
+ */
+export interface StoredTable {
+  /** Never reused. Keys and files go by it, not by name. */
+  readonly tableId: number;
+  readonly namespace: string;
+  readonly name: string;
+  readonly kind: TableKind;
+  /** Streams only: microseconds a row lives. */
+  readonly ttlMicros?: bigint;
+  readonly schemaVersion: number;
+  readonly columns: readonly StoredColumn[];
+  /** Layouts of earlier versions (version → columns), so that older tuples and files can still be read. */
+  readonly layouts: ReadonlyMap<number, readonly StoredColumn[]>;
+  /** Column ids of the primary key, in key order; empty: a hidden row id. Streams are keyed by time and row id always. */
+  readonly primaryKey: readonly number[];
+  readonly primaryKeyName?: string;
+  /** Secondary indexes; a stream's primary key is one of them. */
+  readonly indexes: readonly StoredIndex[];
+}
+
+/** Whose rows: one user's (user tables), everyone's (shared and stream tables: `''`), or all users' at once. */
+export type Scope = { readonly kind: 'one'; readonly userId: string } | { readonly kind: 'all' };
+
+export const sharedScope: Scope = { kind: 'one', userId: '' };
+
+/** One version of a row, as read. */
+export interface StoredRow {
+  /** The row's key in the hot store without the table prefix: scope, then primary key or row id. Identity of the row. */
+  readonly key: Uint8Array;
+  readonly userId: string;
+  /** Parallel to the table's columns. */
+  readonly values: Row;
+  /** Commit sequence number. */
+  readonly seq: number;
+  /** Microseconds since 2000-01-01 UTC. */
+  readonly updated: bigint;
+  readonly deleted: boolean;
+  readonly tier: 'hot' | 'cold' | 'overlay';
+}
+
+/** A simple predicate that a scan may use to skip files, key ranges and rows early; the caller still filters. */
+export interface ScanPredicate {
+  readonly columnId: number;
+  readonly op: '=' | '<' | '<=' | '>' | '>=' | 'in';
+  /** One value, or several for `in`. Never null. Of the column's own type. */
+  readonly values: readonly Value[];
+}
+
+export interface ScanOptions {
+  readonly scope: Scope;
+  /** Conjunction. */
+  readonly predicates?: readonly ScanPredicate[];
+  /** Column ids that are needed; others may come back as null. Default: all. */
+  readonly columns?: readonly number[];
+  readonly includeDeleted?: boolean;
+  /** Rows in primary-key order (or its reverse); default: any order. */
+  readonly order?: 'asc' | 'desc';
+  /** Stop after this many rows (only meaningful when the caller filters nothing more). */
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+  /** Filled in by the scan, for EXPLAIN ANALYZE. */
+  readonly stats?: ScanStats;
+}
+
+export interface ScanStats {
+  hotRows: number;
+  coldRows: number;
+  filesKnown: number;
+  filesOpened: number;
+}
+
+/** One statement's consistent view of everything committed. Must be released. */
+export interface Snapshot {
+  readonly seq: number;
+  release(): void;
+}
+
+/** Told to the caller of insert/update when a unique key is taken; `dml` turns it into 23505 with PostgreSQL's texts. */
+export interface UniqueConflict {
+  /** The table's primary key (`null`) or an index. */
+  readonly index: StoredIndex | null;
+  readonly existing: StoredRow;
+}
+
+export interface CommitResult {
+  readonly seq: number;
+}
+
+/**
+ * One transaction's reads and writes. Writes stay in its overlay until commit; its own reads see them. Not re-entrant: one
+ * call at a time. After commit or rollback every call throws an AssertionError.
+ */
+export interface StorageTransaction {
+  /** Takes the next statement's snapshot (READ COMMITTED); the former one is released. */
+  newStatement(): Snapshot;
+  /** By full primary key (parallel to table.primaryKey); undefined when absent or deleted. */
+  get(table: StoredTable, userId: string, key: readonly Value[]): Promise<StoredRow | undefined>;
+  /**
+   * The same without leaving the tick, when the hot store and memory alone can answer; `'unknown'` when the cold tier
+   * must be asked.
+   */
+  getSync(
+    table: StoredTable,
+    userId: string,
+    key: readonly Value[],
+  ): StoredRow | undefined | 'unknown';
+  scan(table: StoredTable, options: ScanOptions): AsyncIterable<StoredRow[]>;
+  /** Rows whose indexed columns equal `values` (a prefix of the index's columns is enough). */
+  indexLookup(
+    table: StoredTable,
+    index: StoredIndex,
+    userId: string,
+    values: readonly Value[],
+    options?: { readonly includeDeleted?: boolean; readonly stats?: ScanStats },
+  ): AsyncIterable<StoredRow[]>;
+  /** Inserts unless a unique key is taken by a live row, then reports the first conflict and changes nothing. */
+  insert(
+    table: StoredTable,
+    userId: string,
+    values: Row,
+  ): Promise<{ row: StoredRow } | { conflict: UniqueConflict }>;
+  /** A new version of `old` (the primary key may change). Conflicts as insert. Undefined deleted: as in `old`. */
+  update(
+    table: StoredTable,
+    old: StoredRow,
+    values: Row,
+  ): Promise<{ row: StoredRow } | { conflict: UniqueConflict }>;
+  /** Soft: the row stays, marked deleted. Hard: gone at once. */
+  delete(table: StoredTable, old: StoredRow, mode: 'soft' | 'hard'): Promise<void>;
+  /** Hard-deletes every row of the scope, both tiers; the rows and files are cleaned up after commit. */
+  truncate(table: StoredTable, scope: Scope): Promise<void>;
+  /** Writes a catalog, job or sequence entry in the same commit; undefined deletes it. */
+  putMeta(key: string, value: Uint8Array | undefined): void;
+  /**
+   * Bulk path for COPY: rows are inserted without one promise each. Returns the conflict that stopped it, if any, with
+   * the index of the row in the batch.
+   */
+  insertMany(
+    table: StoredTable,
+    userId: string,
+    rows: readonly Row[],
+  ): Promise<{ conflict: UniqueConflict; at: number } | undefined>;
+  readonly hasWrites: boolean;
+  /**
+   * Atomic and, with `sync`, durable once resolved. Throws 40001 when a row that it wrote has meanwhile been changed by
+   * another commit, 23505's UniqueConflict as `UniqueConflictError` when a unique key has meanwhile been taken.
+   */
+  commit(options: { readonly sync: boolean }): Promise<CommitResult>;
+  rollback(): Promise<void>;
+}
+
+export interface FlushResult {
+  readonly rows: number;
+  readonly users: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** One Parquet file, as the manifest lists it. */
+export interface ManifestFile {
+  readonly fileId: number;
+  readonly tableId: number;
+  readonly userId: string;
+  /** Relative to the data folder's `cold/`. */
+  readonly path: string;
+  readonly rows: number;
+  readonly bytes: number;
+  /** CRC-32 of the whole file, hexadecimal. */
+  readonly checksum: string;
+  readonly minSeq: number;
+  readonly maxSeq: number;
+  readonly schemaVersion: number;
+  /** By column id; min and max in memcomparable form, absent when the column has no non-null value. */
+  readonly statistics: ReadonlyMap<
+    number,
+    { readonly min?: Uint8Array; readonly max?: Uint8Array; readonly nulls: number }
+  >;
+}
+
+/**
+ * What the columnar executor needs to read a scan's cold part in place: files after pruning, and the keys whose cold
+ * versions are superseded.
+ */
+export interface ColdScan {
+  readonly files: readonly ManifestFile[];
+  readonly filesKnown: number;
+  /** Absolute paths, parallel to files. */
+  readonly paths: readonly string[];
+  /** Cold rows with one of these keys and a smaller `_seq` are superseded. Key values parallel to primaryKey, or the row id. */
+  readonly superseded: readonly { readonly userId: string; readonly key: readonly Value[]; readonly seq: number }[];
+}
+
+export interface StorageStats {
+  readonly hotRows: number;
+  readonly coldRows: number;
+  readonly coldBytes: number;
+  readonly files: number;
+}
+
+/** The whole storage engine, as sessions and jobs use it. */
+export interface Storage {
+  begin(): StorageTransaction;
+  /** Committed meta entries under a prefix, in key order. */
+  meta(prefix: string): Promise<[key: string, value: Uint8Array][]>;
+  /** The hot part of a scan only (with the transaction's overlay), for the columnar executor. */
+  scanHot(
+    transaction: StorageTransaction,
+    table: StoredTable,
+    options: ScanOptions,
+  ): AsyncIterable<StoredRow[]>;
+  coldScan(
+    transaction: StorageTransaction,
+    table: StoredTable,
+    options: Pick<ScanOptions, 'scope' | 'predicates'>,
+  ): Promise<ColdScan>;
+  /** Moves committed hot rows to Parquet, crash-ordered as architecture.md says. */
+  flush(
+    table: StoredTable,
+    options: { readonly onProgress?: (fraction: number) => void; readonly signal?: AbortSignal },
+  ): Promise<FlushResult>;
+  /** Removes everything of a dropped or truncated table: hot rows, indexes, manifest, files, folders. Repeats safely. */
+  dropTable(table: Pick<StoredTable, 'tableId' | 'namespace' | 'name' | 'kind'>): Promise<void>;
+  /** Builds a new index's entries from existing rows inside the transaction; reports the first conflict of a unique one. */
+  buildIndex(
+    transaction: StorageTransaction,
+    table: StoredTable,
+    index: StoredIndex,
+  ): Promise<UniqueConflict | undefined>;
+  /** Measured figures of a table (not estimates). */
+  stats(table: StoredTable): Promise<StorageStats>;
+  files(tableId?: number): Promise<readonly ManifestFile[]>;
+  /** User ids with rows in the table. */
+  users(table: StoredTable): Promise<readonly string[]>;
+  readonly sequences: Sequences;
+  /** Called after each commit with what it changed, in commit order. Returns the unsubscribe function. */
+  onCommit(listener: (commit: CommitEvent) => void): () => void;
+  /** Rises with each commit that touches the table (or its flush); for caches of hot rows. */
+  tableVersion(tableId: number): number;
+  close(): Promise<void>;
+}
+
+export interface CommitEvent {
+  readonly seq: number;
+  readonly tables: ReadonlyMap<number, readonly { readonly key: Uint8Array }[]>;
+}
+
+/** Sequence state. Values handed out are never handed out again, even after a crash: reservations go with the next commit. */
+export interface Sequences {
+  create(sequenceId: number, options: SequenceOptions): void;
+  nextval(sequenceId: number): bigint;
+  setval(sequenceId: number, value: bigint, isCalled: boolean): void;
+  /** `last_value`, `is_called` as PostgreSQL's sequence relation shows them. */
+  state(sequenceId: number): { readonly lastValue: bigint; readonly isCalled: boolean };
+  drop(sequenceId: number): void;
+}
+
+export interface SequenceOptions {
+  readonly start: bigint;
+  readonly increment: bigint;
+  readonly min: bigint;
+  readonly max: bigint;
+  readonly cycle: boolean;
+}
