@@ -1,0 +1,76 @@
+import type { Expr } from '../analyzer/tree.ts';
+import type { StoredColumn, StoredIndex, StoredTable } from '../storage/types.ts';
+
+/** A column as SQL knows it; `stored.id` is attnum. */
+export interface CatalogColumn extends StoredColumn {
+  readonly notNull: boolean;
+  /** Name of the NOT NULL constraint, for error reports (PostgreSQL 18 names them). */
+  readonly generated: 'stored' | 'virtual' | undefined;
+  readonly identity: 'always' | 'byDefault' | undefined;
+  /** The default or generation expression, analyzed; Vars have varno 1. */
+  readonly defaultExpr: Expr | undefined;
+}
+
+export interface CheckConstraint {
+  readonly name: string;
+  /** Analyzed; Vars have varno 1. */
+  readonly expr: Expr;
+  readonly validated: boolean;
+}
+
+/** A stored table; frozen, replaced by each DDL. */
+export interface CatalogTable {
+  /** OID in the mirror of this process; storage goes by stored.tableId. */
+  readonly relid: number;
+  readonly rowTypeOid: number;
+  readonly stored: StoredTable;
+  /** Live columns, parallel to stored.columns. */
+  readonly columns: readonly CatalogColumn[];
+  /** attnum → index into columns, -1 for dropped ones; [0] is unused. */
+  readonly positionOf: readonly number[];
+  readonly checks: readonly CheckConstraint[];
+  readonly owner: string;
+  readonly rowSecurity: boolean;
+  /** WITH options as written, ours only. */
+  readonly options: ReadonlyMap<string, string>;
+}
+
+export interface CatalogSequence {
+  readonly relid: number;
+  /** Never reused; storage goes by it. */
+  readonly sequenceId: number;
+  readonly namespace: string;
+  readonly name: string;
+  readonly typeOid: number;
+  readonly start: bigint;
+  readonly increment: bigint;
+  readonly min: bigint;
+  readonly max: bigint;
+  readonly cycle: boolean;
+}
+
+/** A relation whose rows pgtide computes: `system.jobs` and the like. */
+export interface VirtualRelation {
+  readonly relid: number;
+  readonly name: string;
+}
+
+/** One version of the catalog, immutable; plans are made against one and cached by its version. */
+export interface CatalogSnapshot {
+  readonly version: number;
+  table(relid: number): CatalogTable | undefined;
+  tableByName(namespace: string, name: string): CatalogTable | undefined;
+  sequence(relid: number): CatalogSequence | undefined;
+  virtual(relid: number): VirtualRelation | undefined;
+  readonly tables: readonly CatalogTable[];
+  readonly sequences: readonly CatalogSequence[];
+  /** Names that printers need, by OID; undefined when unknown. Quoted and qualified where PostgreSQL needs it. */
+  typeName(oid: number, typmod: number): string | undefined;
+  functionName(oid: number): string | undefined;
+  operatorName(oid: number): string | undefined;
+  collationName(oid: number): string | undefined;
+  /** pg_proc.provolatile: i, s or v. */
+  volatility(functionOid: number): 'immutable' | 'stable' | 'volatile';
+}
+
+export type { StoredIndex };

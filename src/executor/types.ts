@@ -1,0 +1,81 @@
+import type { Clock, RandomBytes } from '../base/index.ts';
+import type { Query, RangeTblEntry } from '../analyzer/tree.ts';
+import type { CatalogSnapshot } from '../catalog/types.ts';
+import type { ScanNode, VirtualScanNode } from '../planner/nodes.ts';
+import type { ScanStats, Storage, StorageTransaction } from '../storage/types.ts';
+import type { TypeContext } from '../types/type.ts';
+import type { Row, Value } from '../types/value.ts';
+
+/** Who asks and under which settings; a statement's constant facts. */
+export interface StatementContext {
+  readonly types: TypeContext;
+  /** tide.user_id. */
+  readonly userId: string;
+  /** tide.scope = 'all', already authorised. */
+  readonly allUsers: boolean;
+  readonly includeDeleted: boolean;
+  readonly hardDelete: boolean;
+  readonly materializeLimit: number;
+  readonly currentUser: string;
+  readonly sessionUser: string;
+  readonly database: string;
+  readonly backendPid: number;
+  /** Microseconds since 2000-01-01 UTC: now(), statement_timestamp(). */
+  readonly transactionTime: bigint;
+  readonly statementTime: bigint;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly snowflakeId: () => bigint;
+  readonly uuidV7: () => string;
+  /** Sequence functions by the sequence's relid: nextval, currval (55000 when not yet called), setval, lastval. */
+  readonly sequences: SessionSequences;
+  /** current_setting; undefined: unknown setting. */
+  setting(name: string): string | undefined;
+  /** Every non-default setting, as PGlite needs them to compute the same (TimeZone, DateStyle, search_path, role …). */
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+export interface SessionSequences {
+  nextval(relid: number): bigint;
+  currval(relid: number): bigint;
+  lastval(): bigint;
+  setval(relid: number, value: bigint, isCalled: boolean): bigint;
+}
+
+/** Rows already in memory, standing for a relation (an RTE of kind `rows`). */
+export interface RowSource {
+  /** Parallel to the RTE's columnTypes. */
+  readonly rows: readonly Row[];
+}
+
+export interface ScanReport extends ScanStats {
+  readonly table: string;
+  readonly scope: string;
+}
+
+/** One execution of one plan. */
+export interface ExecutionContext {
+  readonly statement: StatementContext;
+  readonly catalog: CatalogSnapshot;
+  readonly storage: Storage;
+  readonly transaction: StorageTransaction;
+  readonly scans: ReadonlyMap<RangeTblEntry, ScanNode | VirtualScanNode>;
+  /** $n by n - 1, decoded, and their types. */
+  readonly params: readonly Value[];
+  readonly paramTypes: readonly number[];
+  readonly sources: ReadonlyMap<string, RowSource>;
+  /** Aborted by cancel or a timeout: the executor throws the signal's reason (a PgError) soon. */
+  readonly signal: AbortSignal;
+  /** For EXPLAIN ANALYZE; one entry a scan. */
+  readonly scanReports: ScanReport[] | undefined;
+  /** The statement's text, to say where in it an undecodable literal stands. */
+  readonly text: string;
+}
+
+/**
+ * Runs the query and yields batches of rows; a row is parallel to the query's target list without its junk entries.
+ * Batches are never empty and hold at most `batchRowsMax` rows. The consumer may stop early: return() must release all.
+ */
+export type RunSelect = (query: Query, context: ExecutionContext) => AsyncIterable<Row[]>;
+
+export const batchRowsMax = 2048;
