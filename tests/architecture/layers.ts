@@ -1,0 +1,77 @@
+/**
+ * docs/architecture.md's folder table as data: which folder of src/ may import from which. `base` and `types` are open
+ * to all, only `base` itself imports nothing. A longer name wins over a shorter one: `storage/hot` has its own
+ * row and is no part of the row `storage`.
+ */
+export interface Layer {
+  /** Folder under src/, without a slash at the end; or a file. */
+  readonly name: string;
+  /** Layers this one may import from, besides itself, `base` and `types`. A name covers the layers below it. */
+  readonly mayImport: readonly string[];
+}
+
+/** The layers below `session`, which may use them all. */
+const belowSession: readonly string[] = [
+  'config',
+  'protocol',
+  'sql',
+  'analyzer',
+  'planner',
+  'executor',
+  'storage',
+  'catalog',
+  'jobs',
+  'live',
+  'auth',
+  'system',
+  'duckdb',
+  'pglite',
+];
+
+export const layers: readonly Layer[] = [
+  { name: 'base', mayImport: [] },
+  { name: 'types', mayImport: [] },
+  { name: 'config', mayImport: [] },
+  { name: 'protocol', mayImport: [] },
+  { name: 'sql', mayImport: [] },
+  { name: 'duckdb', mayImport: [] },
+  { name: 'pglite', mayImport: [] },
+  // The Query tree's types: a leaf, so that the catalog can hold analysed expressions (defaults, checks).
+  { name: 'analyzer/tree.ts', mayImport: [] },
+  { name: 'analyzer', mayImport: ['sql', 'catalog', 'pglite'] },
+  { name: 'planner', mayImport: ['analyzer/tree.ts', 'catalog'] },
+  {
+    name: 'executor',
+    mayImport: ['planner', 'storage', 'duckdb', 'pglite', 'catalog', 'analyzer/tree.ts'],
+  },
+  { name: 'storage', mayImport: [] },
+  { name: 'storage/keys', mayImport: ['storage'] },
+  { name: 'storage/hot', mayImport: ['storage', 'storage/keys'] },
+  { name: 'storage/cold', mayImport: ['storage', 'storage/keys', 'duckdb'] },
+  { name: 'storage/txn', mayImport: ['storage', 'storage/keys', 'storage/hot'] },
+  {
+    name: 'storage/tiered',
+    mayImport: ['storage', 'storage/keys', 'storage/hot', 'storage/cold', 'storage/txn'],
+  },
+  { name: 'catalog', mayImport: ['storage', 'sql', 'pglite', 'analyzer/tree.ts'] },
+  { name: 'jobs', mayImport: ['storage', 'catalog'] },
+  { name: 'live', mayImport: ['planner', 'executor', 'storage', 'catalog'] },
+  { name: 'auth', mayImport: ['catalog'] },
+  { name: 'system', mayImport: ['catalog', 'jobs', 'live', 'session'] },
+  { name: 'session', mayImport: belowSession },
+  { name: 'net', mayImport: ['protocol', 'session', 'auth'] },
+  { name: 'cli', mayImport: ['*'] },
+  { name: 'server.ts', mayImport: ['*'] },
+  { name: 'main.ts', mayImport: ['*'] },
+];
+
+/** Layers that every layer may import from. */
+export const openToAll: readonly string[] = ['base', 'types'];
+
+/** Packages with one owner each. */
+export const packageOwners: ReadonlyMap<string, string> = new Map([
+  ['@duckdb/node-api', 'duckdb'],
+  ['@electric-sql/pglite', 'pglite'],
+  ['level', 'storage/hot'],
+  ['classic-level', 'storage/hot'],
+]);
