@@ -55,39 +55,51 @@ const tags = {
 export class MessageWriter extends OutputBuffer {
   /** Where the message being written begins. */
   private messageStart = 0;
+  /** Offset past the last whole message. */
+  private wholeEnd = 0;
   /** Offset past the last ReadyForQuery, 0 for none since the last send. */
-  private readyAt = 0;
+  private readyEnd = 0;
+  /** Type of the last message that belongs to an answer: not NoticeResponse, NotificationResponse, ParameterStatus. */
+  private lastTag = 0;
 
   /** Whether an answer that the client is waiting for is complete in the buffer. */
   get holdsReadyForQuery(): boolean {
-    return this.readyAt !== 0;
+    return this.readyEnd !== 0;
+  }
+
+  /** Whether the last answer, sent or not, is complete: the client's turn. */
+  get atReadyForQuery(): boolean {
+    return this.lastTag === tags.readyForQuery;
   }
 
   override reset(): void {
-    this.readyAt = 0;
+    this.wholeEnd = 0;
+    this.readyEnd = 0;
     super.reset();
   }
 
   override release(): void {
-    this.readyAt = 0;
+    this.wholeEnd = 0;
+    this.readyEnd = 0;
     super.release();
   }
 
-  /** Forgets everything written after the buffer's length was `length`: an answer that failed before any of it was sent. */
-  truncate(length: number): void {
-    this.at = length;
-    if (this.readyAt > length) this.readyAt = 0;
+  /** Drops a message that was begun and not ended, after an error in the middle of a row. */
+  discardUnfinished(): void {
+    this.at = this.wholeEnd;
   }
 
   private begin(tag: number): void {
     this.reserve(5);
     this.messageStart = this.at;
+    this.lastTag = tag;
     this.buffer[this.at] = tag;
     this.at += 5;
   }
 
   private end(): void {
     this.int32At(this.messageStart + 1, this.at - this.messageStart - 1);
+    this.wholeEnd = this.at;
   }
 
   private empty(tag: number): void {
@@ -98,6 +110,8 @@ export class MessageWriter extends OutputBuffer {
   /** Whole messages that are encoded already: a cached RowDescription, a batch of DataRows. */
   raw(messages: Uint8Array): void {
     this.bytes(messages);
+    this.lastTag = 0;
+    this.wholeEnd = this.at;
   }
 
   // Start-up.
@@ -119,10 +133,12 @@ export class MessageWriter extends OutputBuffer {
   }
 
   parameterStatus(name: string, value: string): void {
+    const { lastTag } = this;
     this.begin(tags.parameterStatus);
     this.cstring(name);
     this.cstring(value);
     this.end();
+    this.lastTag = lastTag;
   }
 
   /** The key has 4 bytes in protocol 3.0 and up to 256 in 3.2. */
@@ -137,7 +153,7 @@ export class MessageWriter extends OutputBuffer {
     this.begin(tags.readyForQuery);
     this.int8(letter(status));
     this.end();
-    this.readyAt = this.at;
+    this.readyEnd = this.at;
   }
 
   // Statements and portals.
@@ -313,7 +329,9 @@ export class MessageWriter extends OutputBuffer {
   }
 
   noticeResponse(report: Report): void {
+    const { lastTag } = this;
     this.report(tags.noticeResponse, report);
+    this.lastTag = lastTag;
   }
 
   private report(tag: number, report: Report): void {
@@ -328,10 +346,12 @@ export class MessageWriter extends OutputBuffer {
 
   /** NOTIFY's message to a listener. */
   notificationResponse(processId: number, channel: string, payload: string): void {
+    const { lastTag } = this;
     this.begin(tags.notificationResponse);
     this.int32(processId);
     this.cstring(channel);
     this.cstring(payload);
     this.end();
+    this.lastTag = lastTag;
   }
 }
