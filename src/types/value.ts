@@ -18,7 +18,15 @@
  * | arrays | PgArray |
  */
 export type Value =
-  null | boolean | number | bigint | string | Uint8Array | TimeTz | Interval | PgArray;
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | TimeTz
+  | Interval
+  | PgArray;
 
 export type Row = Value[];
 
