@@ -21,8 +21,9 @@ export class SocketOutput implements Output {
 
   flush(): void | Promise<void> {
     const { writer, socket } = this;
-    if (this.closed) {
-      writer.reset();
+    // A destroyed socket swallows writes and never lags: its session would run to the end for nobody.
+    if (this.closed || socket.destroyed) {
+      this.close();
       return;
     }
     if (writer.length > 0) this.send();
@@ -47,8 +48,9 @@ export class SocketOutput implements Output {
     else writer.release();
   }
 
-  private readonly written = (): void => {
-    if (this.socket.writableLength <= this.outputBytesMax / 2) this.release();
+  private readonly written = (error?: Error | null): void => {
+    if (error) this.close();
+    else if (this.socket.writableLength <= this.outputBytesMax / 2) this.release();
   };
 
   private release(): void {
