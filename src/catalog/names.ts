@@ -1,0 +1,63 @@
+import { firstUserOid, readNamesSql } from './read-mirror.ts';
+import type { MirrorConnection } from './mirror.ts';
+
+/** Qualified, quoted names by OID; what PostgreSQL brings and what users have made. */
+export interface Names {
+  readonly functions: ReadonlyMap<number, string>;
+  readonly volatility: ReadonlyMap<number, 'immutable' | 'stable' | 'volatile'>;
+  readonly operators: ReadonlyMap<number, string>;
+  readonly types: ReadonlyMap<number, string>;
+  readonly collations: ReadonlyMap<number, string>;
+}
+
+const volatilityOf = { i: 'immutable', s: 'stable', v: 'volatile' } as const;
+
+/** Reads names anew from `from` on, over those of `base` below it. */
+export async function readNames(mirror: MirrorConnection, base?: Names): Promise<Names> {
+  const from = base === undefined ? 0 : firstUserOid;
+  const keep = <V>(map: ReadonlyMap<number, V> | undefined): Map<number, V> =>
+    new Map([...(map ?? [])].filter(([oid]) => oid < from));
+  const functions = keep(base?.functions);
+  const volatility = keep(base?.volatility);
+  for (const [oid, name, kind] of await mirror.rows(readNamesSql.functions(from))) {
+    functions.set(Number(oid), name!);
+    volatility.set(Number(oid), volatilityOf[kind as 'i' | 's' | 'v']);
+  }
+  const read = async (sql: string, base: Map<number, string>): Promise<Map<number, string>> => {
+    for (const [oid, name] of await mirror.rows(sql)) base.set(Number(oid), name!);
+    return base;
+  };
+  return {
+    functions,
+    volatility,
+    operators: await read(readNamesSql.operators(from), keep(base?.operators)),
+    types: await read(readNamesSql.types(from), keep(base?.types)),
+    collations: await read(readNamesSql.collations(from), keep(base?.collations)),
+  };
+}
+
+/** format_type's typmod part for the types that have one (varchar 9 is `varchar(5)`). */
+export function typmodSuffix(typeName: string, typmod: number): string {
+  if (typmod < 0) return '';
+  const base = typeName.replace(/^pg_catalog\./, '').replaceAll('"', '').replace(/^_/, '');
+  switch (base) {
+    case 'varchar':
+    case 'bpchar':
+      return `(${typmod - 4})`;
+    case 'numeric': {
+      const packed = typmod - 4;
+      const scale = packed & 0x7ff;
+      return `(${(packed >> 16) & 0xffff},${(scale ^ 1024) - 1024})`;
+    }
+    case 'timestamp':
+    case 'timestamptz':
+    case 'time':
+    case 'timetz':
+      return `(${typmod})`;
+    case 'interval':
+      // Fields (YEAR TO MONTH …) sit in the high half; a cast has been applied already where it matters.
+      return (typmod & 0xffff) === 0xffff ? '' : `(${typmod & 0xffff})`;
+    default:
+      return '';
+  }
+}

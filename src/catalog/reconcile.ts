@@ -1,0 +1,187 @@
+import { PgError, SqlState, assert } from '../base/index.ts';
+import type { Expr } from '../analyzer/tree.ts';
+import type { StoredColumn, StoredIndex, StoredTable, TableKind } from '../storage/types.ts';
+import { arrayOidOf } from '../types/oid.ts';
+import { requirePgType } from '../types/registry.ts';
+import { defaultTypeContext } from '../types/type.ts';
+import type { PgArray, Value } from '../types/value.ts';
+import type { DecodedTable } from './codec.ts';
+import type { MirrorColumn, MirrorRelation } from './read-mirror.ts';
+import { parseTableOptions } from './table-options.ts';
+import type { CatalogColumn, CatalogTable } from './types.ts';
+
+/** pg_attribute.attmissingval: a one-element array over the column's type. */
+function missingValue(column: MirrorColumn): Value {
+  if (column.missing === null) return null;
+  const elementType = requirePgType(column.type);
+  if (elementType.elementOid !== 0) {
+    // An array column's missing value is an array of arrays, which PostgreSQL flattens: its text is the value's own.
+    return elementType.parse(column.missing.slice(1, -1), column.typmod, defaultTypeContext);
+  }
+  const array = requirePgType(arrayOidOf.get(column.type) ?? 0);
+  const parsed = array.parse(column.missing, column.typmod, defaultTypeContext) as PgArray;
+  return parsed.elements[0] ?? null;
+}
+
+function sameColumns(left: readonly StoredColumn[], right: readonly StoredColumn[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every((column, i) => {
+      const other = right[i]!;
+      return (
+        column.id === other.id && column.typeOid === other.typeOid && column.typmod === other.typmod
+      );
+    })
+  );
+}
+
+export interface Reconciled {
+  readonly stored: StoredTable;
+  readonly options: ReadonlyMap<string, string>;
+  /** Indexes that existing rows are not in yet. */
+  readonly newIndexes: readonly StoredIndex[];
+  /** Column or key changes that existing rows can not follow in this version. */
+  readonly needsEmptyTable: string | undefined;
+}
+
+/**
+ * The stored form of a mirror's table: the former one carried on, or a new one. `options` are ours as written now (a
+ * new table, ALTER TABLE SET); undefined keeps the former.
+ */
+export function reconcileTable(
+  relation: MirrorRelation,
+  former: DecodedTable | undefined,
+  options: ReadonlyMap<string, string> | undefined,
+  nextId: () => number,
+): Reconciled {
+  const merged = options ?? former?.options ?? new Map<string, string>();
+  const { kind, ttlMicros } = parseTableOptions(merged, former?.stored.kind);
+  const columns = relation.columns
+    .filter((column) => !column.dropped)
+    .map((column): StoredColumn => {
+      const before = former?.stored.columns.find((candidate) => candidate.id === column.attnum);
+      return Object.freeze({
+        id: column.attnum,
+        name: column.name,
+        typeOid: column.type,
+        typmod: column.typmod,
+        // A default given later does not change what older rows read as: the first answer stands.
+        missing: before === undefined ? missingValue(column) : before.missing,
+      });
+    });
+  const primary = relation.indexes.find((index) => index.primary);
+  const isStream = kind === 'stream';
+  const primaryKey = isStream ? [] : (primary?.columns.slice(0, primary.keyColumns) ?? []);
+  const newIndexes: StoredIndex[] = [];
+  const indexes = relation.indexes
+    .filter((index) => !index.primary || isStream)
+    .map((index): StoredIndex => {
+      const shape = {
+        name: index.name,
+        columns: index.columns.slice(0, index.keyColumns),
+        unique: index.unique,
+        nullsNotDistinct: index.nullsNotDistinct,
+      };
+      const before = former?.stored.indexes.find(
+        (candidate) =>
+          candidate.name === index.name &&
+          String(candidate.columns) === String(shape.columns) &&
+          candidate.unique === shape.unique,
+      );
+      // A renamed index keeps its entries: found by what it covers when its name is new.
+      const renamed = former?.stored.indexes.find(
+        (candidate) =>
+          !relation.indexes.some((other) => other.name === candidate.name) &&
+          String(candidate.columns) === String(shape.columns) &&
+          candidate.unique === shape.unique,
+      );
+      const indexId = before?.indexId ?? renamed?.indexId;
+      if (indexId !== undefined) return Object.freeze({ ...shape, indexId });
+      const created = Object.freeze({ ...shape, indexId: nextId() });
+      newIndexes.push(created);
+      return created;
+    });
+  const unchanged = former !== undefined && sameColumns(former.stored.columns, columns);
+  const schemaVersion =
+    former === undefined ? 1 : former.stored.schemaVersion + (unchanged ? 0 : 1);
+  const layouts = new Map(former?.stored.layouts ?? []);
+  layouts.set(schemaVersion, columns);
+  const stored: StoredTable = Object.freeze({
+    tableId: former?.stored.tableId ?? nextId(),
+    namespace: relation.namespace,
+    name: relation.name,
+    kind,
+    ...(ttlMicros === undefined ? {} : { ttlMicros }),
+    schemaVersion,
+    columns,
+    layouts,
+    primaryKey,
+    ...(primary === undefined || isStream ? {} : { primaryKeyName: primary.name }),
+    indexes,
+  });
+  return {
+    stored,
+    options: merged,
+    newIndexes: former === undefined ? [] : newIndexes,
+    needsEmptyTable: former === undefined ? undefined : rewriteNeeded(former.stored, stored),
+  };
+}
+
+function rewriteNeeded(former: StoredTable, stored: StoredTable): string | undefined {
+  if (former.kind !== stored.kind) return 'changing the kind';
+  if (String(former.primaryKey) !== String(stored.primaryKey)) return 'changing the primary key';
+  for (const column of stored.columns) {
+    const before = former.columns.find((candidate) => candidate.id === column.id);
+    if (before === undefined) continue;
+    if (before.typeOid !== column.typeOid || before.typmod !== column.typmod) {
+      return `changing the type of column "${column.name}"`;
+    }
+  }
+  return undefined;
+}
+
+/** The SQL side of a table: defaults, checks, owner, from the mirror. */
+export function catalogTable(
+  relation: MirrorRelation,
+  stored: StoredTable,
+  options: ReadonlyMap<string, string>,
+  readExpr: (nodeTree: string) => Expr,
+): CatalogTable {
+  const last = relation.columns.at(-1)?.attnum ?? 0;
+  const positionOf: number[] = new Array<number>(last + 1).fill(-1);
+  const live = relation.columns.filter((column) => !column.dropped);
+  const columns = live.map((column, position): CatalogColumn => {
+    positionOf[column.attnum] = position;
+    const layout = stored.columns[position];
+    assert(layout?.id === column.attnum, 'stored columns follow attnum order');
+    return Object.freeze({
+      ...layout,
+      notNull: column.notNull,
+      generated: column.generated === '' ? undefined : column.generated === 's' ? 'stored' : 'virtual',
+      identity: column.identity === '' ? undefined : column.identity === 'a' ? 'always' : 'byDefault',
+      defaultExpr: column.default === null ? undefined : readExpr(column.default),
+    });
+  });
+  return Object.freeze({
+    relid: relation.relid,
+    rowTypeOid: relation.rowType,
+    stored,
+    columns,
+    positionOf,
+    checks: relation.constraints
+      .filter((constraint) => constraint.type === 'c' && constraint.expr !== null)
+      .map(({ name, expr, validated }) => ({ name, expr: readExpr(expr!), validated })),
+    owner: relation.owner,
+    rowSecurity: relation.rowSecurity,
+    options,
+  });
+}
+
+export function requireKind(stored: StoredTable, named: TableKind): void {
+  if (stored.kind === named) return;
+  throw new PgError(
+    SqlState.wrongObjectType,
+    `"${stored.name}" is not a ${named} table`,
+    { hint: `It is a ${stored.kind} table: use DROP ${stored.kind.toUpperCase()} TABLE or DROP TABLE.` },
+  );
+}

@@ -1,0 +1,42 @@
+import type { Names } from './names.ts';
+import { typmodSuffix } from './names.ts';
+import type { CatalogSequence, CatalogSnapshot, CatalogTable, VirtualRelation } from './types.ts';
+
+export interface SnapshotParts {
+  readonly version: number;
+  readonly tables: readonly CatalogTable[];
+  readonly sequences: readonly CatalogSequence[];
+  readonly virtuals: readonly VirtualRelation[];
+  readonly names: Names;
+}
+
+export function catalogSnapshot(parts: SnapshotParts): CatalogSnapshot {
+  const { names } = parts;
+  const byRelid = new Map(parts.tables.map((table) => [table.relid, table]));
+  const byName = new Map(
+    parts.tables.map((table) => [`${table.stored.namespace}\0${table.stored.name}`, table]),
+  );
+  const sequences = new Map(parts.sequences.map((sequence) => [sequence.relid, sequence]));
+  const virtuals = new Map(parts.virtuals.map((relation) => [relation.relid, relation]));
+  return Object.freeze({
+    version: parts.version,
+    tables: parts.tables,
+    sequences: parts.sequences,
+    table: (relid: number) => byRelid.get(relid),
+    tableByName: (namespace: string, name: string) => byName.get(`${namespace}\0${name}`),
+    sequence: (relid: number) => sequences.get(relid),
+    virtual: (relid: number) => virtuals.get(relid),
+    typeName: (oid: number, typmod: number) => {
+      const name = names.types.get(oid);
+      if (name === undefined) return undefined;
+      const suffix = typmodSuffix(name, typmod);
+      // `pg_catalog._int4` and `_varchar(5)`: PostgreSQL reads typmods on the element's spelling with [] only.
+      const array = /^pg_catalog\._(\w+)$/.exec(name);
+      return array === null ? `${name}${suffix}` : `pg_catalog.${array[1]}${suffix}[]`;
+    },
+    functionName: (oid: number) => names.functions.get(oid),
+    operatorName: (oid: number) => names.operators.get(oid),
+    collationName: (oid: number) => names.collations.get(oid),
+    volatility: (oid: number) => names.volatility.get(oid) ?? 'volatile',
+  });
+}

@@ -1,0 +1,43 @@
+import type { PgError } from '../base/index.ts';
+import { sharedScope } from '../storage/types.ts';
+import type { StorageTransaction, StoredIndex, StoredRow } from '../storage/types.ts';
+import type { CatalogColumn, CatalogTable, CheckConstraint } from './types.ts';
+
+/** How DDL judges rows that are there already; the executors' part, handed in by the session. */
+export interface RowValidator {
+  uniqueViolation(table: CatalogTable, index: StoredIndex, existing: StoredRow): PgError;
+  /** `column "x" of relation "t" contains null values` (23502). */
+  nullsPresent(table: CatalogTable, column: CatalogColumn): PgError;
+  /** Throws 23514 `check constraint "c" of relation "t" is violated by some row`. */
+  check(
+    table: CatalogTable,
+    checks: readonly CheckConstraint[],
+    rows: readonly StoredRow[],
+  ): Promise<void>;
+}
+
+/** Checks existing rows against NOT NULL and CHECK constraints that the table did not have before. */
+export async function validateRows(
+  before: CatalogTable,
+  after: CatalogTable,
+  transaction: StorageTransaction,
+  validate: RowValidator,
+): Promise<void> {
+  const notNull = after.columns.filter((column) => {
+    if (!column.notNull) return false;
+    const former = before.columns.find((candidate) => candidate.id === column.id);
+    return former === undefined || !former.notNull;
+  });
+  const checks = after.checks.filter(
+    (check) => check.validated && !before.checks.some((former) => former.name === check.name && former.validated),
+  );
+  if (notNull.length === 0 && checks.length === 0) return;
+  const scope = after.stored.kind === 'user' ? ({ kind: 'all' } as const) : sharedScope;
+  for await (const rows of transaction.scan(after.stored, { scope })) {
+    for (const column of notNull) {
+      const position = after.positionOf[column.id] ?? -1;
+      if (rows.some((row) => row.values[position] === null)) throw validate.nullsPresent(after, column);
+    }
+    if (checks.length > 0) await validate.check(after, checks, rows);
+  }
+}

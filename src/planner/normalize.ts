@@ -1,0 +1,86 @@
+import { PgError, SqlState } from '../base/index.ts';
+import type { Expr, Query, VarExpr } from '../analyzer/tree.ts';
+import type { CatalogSnapshot } from '../catalog/types.ts';
+import { SystemColumn } from './nodes.ts';
+import { resolveVar, walk } from './walk.ts';
+import { Oid } from '../types/oid.ts';
+
+const systemColumns: ReadonlyMap<string, { readonly attno: number; readonly typeOid: number }> =
+  new Map([
+    ['_seq', { attno: SystemColumn.seq, typeOid: Oid.int8 }],
+    ['_updated', { attno: SystemColumn.updated, typeOid: Oid.timestamptz }],
+    ['_deleted', { attno: SystemColumn.deleted, typeOid: Oid.bool }],
+    ['_user_id', { attno: SystemColumn.userId, typeOid: Oid.text }],
+  ]);
+
+/** The system column that an expression names, if it is one of the mirror's marker functions over a whole row. */
+function systemColumnCall(
+  expr: Expr,
+  catalog: CatalogSnapshot,
+): { name: string; row: VarExpr } | undefined {
+  if (expr.kind !== 'func' || expr.args.length !== 1) return undefined;
+  const [arg] = expr.args;
+  if (arg?.kind !== 'var' || arg.attno !== 0) return undefined;
+  const name = catalog.functionName(expr.funcId)?.replace(/^pg_catalog\./, '');
+  return name !== undefined && systemColumns.has(name) ? { name, row: arg } : undefined;
+}
+
+/**
+ * PostgreSQL's tree with pgtide's system columns in place: `_seq(m)`, which is how PostgreSQL resolves `m._seq`, becomes a
+ * Var. Naming one on anything but a stored table that has it is 42703, as for any column that is not there.
+ */
+export function normalizeQuery(query: Query, catalog: CatalogSnapshot): Query {
+  const replacements = new Map<Expr, Expr>();
+  walk(query, (expr, queries) => {
+    const call = systemColumnCall(expr, catalog);
+    if (call === undefined) return;
+    const target = resolveVar(call.row, queries)?.rte;
+    const table = target?.rteKind === 'relation' ? catalog.table(target.relid) : undefined;
+    const kind = table?.stored.kind;
+    const exists =
+      kind !== undefined &&
+      (call.name === '_seq' ||
+        (call.name === '_user_id' && kind === 'user') ||
+        (call.name !== '_user_id' && kind !== 'stream'));
+    if (!exists) {
+      throw new PgError(
+        SqlState.undefinedColumn,
+        `column ${target?.name ?? '?'}.${call.name} does not exist`,
+      );
+    }
+    const column = systemColumns.get(call.name)!;
+    replacements.set(
+      expr,
+      Object.freeze({
+        ...call.row,
+        attno: column.attno,
+        typeOid: column.typeOid,
+        typmod: -1,
+        collation: column.typeOid === Oid.text ? 100 : 0,
+      }),
+    );
+  });
+  if (replacements.size === 0) return query;
+  return replace(query, replacements);
+}
+
+function replace<T>(root: T, replacements: ReadonlyMap<Expr, Expr>): T {
+  const visit = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+    if (value instanceof Map) return value;
+    const replacement = replacements.get(value as Expr);
+    if (replacement !== undefined) return replacement;
+    if (Array.isArray(value)) {
+      const copy: unknown[] = value.map(visit);
+      return copy.some((item, i) => item !== value[i]) ? copy : value;
+    }
+    if ((value as { kind?: string }).kind === 'const') return value;
+    let copy: Record<string, unknown> | undefined;
+    for (const [key, was] of Object.entries(value)) {
+      const is = visit(was);
+      if (is !== was) (copy ??= { ...value })[key] = is;
+    }
+    return copy === undefined ? value : Object.freeze(copy);
+  };
+  return visit(root) as T;
+}
