@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import pg from 'pg';
+
+/** A running server that a workload measures. Whoever started it stops it. */
+export interface Server {
+  readonly name: 'pgtide' | 'PostgreSQL';
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly dataDir: string;
+  /** Resident memory of all its processes now, in bytes. Pages that they share are counted once where Linux tells. */
+  memoryBytes(): Promise<number>;
+  /** Ends it gracefully. May be called again. */
+  stop(): Promise<void>;
+  /** Stops it when needed, then starts it on the same data. Returns the milliseconds from spawn to ready. */
+  restart(): Promise<number>;
+}
+
+export function clientConfig(server: Server): pg.ClientConfig {
+  const { host, port, database, user } = server;
+  return { host, port, database, user };
+}
+
+/** Runs `work` with a connection that is closed afterwards. */
+export async function withClient<T>(
+  server: Server,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client(clientConfig(server));
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Runs statements one by one on one connection. */
+export async function execute(server: Server, ...statements: readonly string[]): Promise<void> {
+  await withClient(server, async (client) => {
+    for (const statement of statements) await client.query(statement);
+  });
+}
+
+const run = promisify(execFile);
+
+/** Ids of a process and of all below it. */
+async function processTree(pid: number): Promise<readonly number[]> {
+  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=']);
+  const pairs = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  const tree = [pid];
+  for (const parent of tree) {
+    for (const [child, itsParent] of pairs) {
+      if (itsParent === parent && child !== undefined) tree.push(child);
+    }
+  }
+  return tree;
+}
+
+/** Resident bytes of a process and all below it: proportional set size on Linux, else plain resident size. */
+export async function treeMemoryBytes(pid: number): Promise<number> {
+  let total = 0;
+  for (const member of await processTree(pid)) {
+    const rollup = await readFile(`/proc/${member}/smaps_rollup`, 'utf8').catch(() => undefined);
+    const pss = rollup === undefined ? undefined : /^Pss:\s+(\d+) kB/m.exec(rollup)?.[1];
+    const kilobytes = pss ?? (await run('ps', ['-o', 'rss=', '-p', `${member}`])).stdout.trim();
+    total += Number(kilobytes) * 1024;
+  }
+  return total;
+}
