@@ -51,6 +51,19 @@ function install(reason) {
   }
 }
 
+/**
+ * npm passes SIGTERM on to its shell only, and the shell ends without telling us. The server must not outlive
+ * `npm start`, so we look whether our parent is still the same.
+ */
+function endWithParent(child) {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    child.kill('SIGTERM');
+  }, 200);
+}
+
 function run(args) {
   const child = spawn(nodeBinary, args, {
     stdio: 'inherit',
@@ -59,6 +72,7 @@ function run(args) {
   // A terminal sends Ctrl-C to the whole process group, so the child has it already.
   process.on('SIGINT', () => undefined);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  if (process.env.npm_lifecycle_event) endWithParent(child);
   child.on('error', (error) => {
     console.error(`pgtide: cannot start ${nodeBinary}: ${error.message}`);
     process.exit(1);
