@@ -141,7 +141,15 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   function virtualsOf(all: readonly MirrorRelation[]): VirtualRelation[] {
     return all
       .filter((relation) => relation.namespace === 'system')
-      .map((relation) => ({ relid: relation.relid, name: relation.name }));
+      .map((relation) => ({
+        relid: relation.relid,
+        name: relation.name,
+        columns: relation.columns.map((column) => ({
+          name: column.name,
+          typeOid: column.type,
+          typmod: column.typmod,
+        })),
+      }));
   }
 
   /** Joins Level's records to the mirror's relations by name. */

@@ -8,6 +8,8 @@ export interface Names {
   readonly operators: ReadonlyMap<number, string>;
   readonly types: ReadonlyMap<number, string>;
   readonly collations: ReadonlyMap<number, string>;
+  /** Unquoted, of users' tables. */
+  readonly constraints: ReadonlyMap<number, string>;
 }
 
 const volatilityOf = { i: 'immutable', s: 'stable', v: 'volatile' } as const;
@@ -33,6 +35,7 @@ export async function readNames(mirror: MirrorConnection, base?: Names): Promise
     operators: await read(readNamesSql.operators(from), keep(base?.operators)),
     types: await read(readNamesSql.types(from), keep(base?.types)),
     collations: await read(readNamesSql.collations(from), keep(base?.collations)),
+    constraints: await read(readNamesSql.constraints, new Map()),
   };
 }
 

@@ -115,6 +115,7 @@ export const readNamesSql = {
     `select t.oid::text, quote_ident(n.nspname) || '.' || quote_ident(t.typname) from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.oid >= ${from}`,
   collations: (from: number) =>
     `select c.oid::text, quote_ident(n.nspname) || '.' || quote_ident(c.collname) from pg_collation c join pg_namespace n on n.oid = c.collnamespace where c.oid >= ${from}`,
+  constraints: `select oid::text, conname from pg_constraint where conrelid <> 0 and oid >= 16384`,
 };
 
 /** OIDs below are PostgreSQL's own and never change (FirstNormalObjectId). */

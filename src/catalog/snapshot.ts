@@ -37,6 +37,7 @@ export function catalogSnapshot(parts: SnapshotParts): CatalogSnapshot {
     functionName: (oid: number) => names.functions.get(oid),
     operatorName: (oid: number) => names.operators.get(oid),
     collationName: (oid: number) => names.collations.get(oid),
+    constraintName: (oid: number) => names.constraints.get(oid),
     volatility: (oid: number) => names.volatility.get(oid) ?? 'volatile',
   });
 }

@@ -53,6 +53,7 @@ export interface CatalogSequence {
 export interface VirtualRelation {
   readonly relid: number;
   readonly name: string;
+  readonly columns: readonly { readonly name: string; readonly typeOid: number; readonly typmod: number }[];
 }
 
 /** One version of the catalog, immutable; plans are made against one and cached by its version. */
@@ -69,6 +70,8 @@ export interface CatalogSnapshot {
   functionName(oid: number): string | undefined;
   operatorName(oid: number): string | undefined;
   collationName(oid: number): string | undefined;
+  /** pg_constraint.conname. */
+  constraintName(oid: number): string | undefined;
   /** pg_proc.provolatile: i, s or v. */
   volatility(functionOid: number): 'immutable' | 'stable' | 'volatile';
 }

@@ -42,19 +42,27 @@ export interface VirtualScanNode {
   readonly relation: VirtualRelation;
 }
 
+/** Why an executor can not run a query exactly (naming the expression); undefined: it can. */
+export type Support = Readonly<Record<ExecutorName, string | undefined>>;
+
 /**
  * A SELECT (or the SELECT that feeds a DML statement), ready to run. `query` is the logical plan: PostgreSQL's tree after
- * our normalisation (system columns as Vars, security quals in place). Scans are found by the RTE's identity.
+ * our normalisation (system columns as Vars). Scans are found by the RTE's identity. Which of the able executors runs it is
+ * decided at each execution, when it is known whose rows and how many they are.
  */
 export interface SelectPlan {
   readonly kind: 'select';
   readonly query: Query;
-  readonly executor: ExecutorName;
   readonly scans: ReadonlyMap<RangeTblEntry, ScanNode | VirtualScanNode>;
-  /** Present when only the lower part runs on `executor`: the top runs in `upper` over rows named `source`. */
+  /** Names of the in-memory rows that it reads. */
+  readonly rowSources: readonly string[];
+  /** Relations of PostgreSQL's own catalog among the sources: only the mirror can answer. */
+  readonly usesCatalog: boolean;
+  /** Every scan is fixed to one row by its whole primary key: always the row executor's. */
+  readonly pointLookup: boolean;
+  readonly support: Support;
+  /** The same meaning in two steps: the lower part on an executor that can, its rows being `source` of the upper part. */
   readonly split:
-    | { readonly source: string; readonly upper: Query; readonly upperExecutor: 'row' | 'postgres' }
+    | { readonly source: string; readonly lower: SelectPlan; readonly upper: SelectPlan }
     | undefined;
-  /** Why not the faster executors: shown by EXPLAIN and in 54000's hint. Names the expression. */
-  readonly reasons: readonly { readonly executor: ExecutorName; readonly why: string }[];
 }

@@ -1,8 +1,8 @@
 import { PgError, SqlState } from '../base/index.ts';
-import type { Expr, Query, VarExpr } from '../analyzer/tree.ts';
-import type { CatalogSnapshot } from '../catalog/types.ts';
+import type { Expr, Query, RangeTblEntry, VarExpr } from '../analyzer/tree.ts';
+import type { CatalogSnapshot, VirtualRelation } from '../catalog/types.ts';
 import { SystemColumn } from './nodes.ts';
-import { resolveVar, walk } from './walk.ts';
+import { allQueries, resolveVar, walk } from './walk.ts';
 import { Oid } from '../types/oid.ts';
 
 const systemColumns: ReadonlyMap<string, { readonly attno: number; readonly typeOid: number }> =
@@ -26,11 +26,11 @@ function systemColumnCall(
 }
 
 /**
- * PostgreSQL's tree with pgtide's system columns in place: `_seq(m)`, which is how PostgreSQL resolves `m._seq`, becomes a
- * Var. Naming one on anything but a stored table that has it is 42703, as for any column that is not there.
+ * PostgreSQL's tree with what is pgtide's in place. Computed relations (`system.jobs`) become rows in memory; `_seq(m)`,
+ * which is how PostgreSQL resolves `m._seq`, becomes a Var. Naming one on anything but a stored table that has it is 42703, as for any column that is not there.
  */
 export function normalizeQuery(query: Query, catalog: CatalogSnapshot): Query {
-  const replacements = new Map<Expr, Expr>();
+  const replacements = new Map<object, object>();
   walk(query, (expr, queries) => {
     const call = systemColumnCall(expr, catalog);
     if (call === undefined) return;
@@ -60,15 +60,42 @@ export function normalizeQuery(query: Query, catalog: CatalogSnapshot): Query {
       }),
     );
   });
+  for (const level of allQueries(query)) {
+    for (const rte of level.rtable) {
+      const relation = rte.rteKind === 'relation' ? catalog.virtual(rte.relid) : undefined;
+      if (relation !== undefined) replacements.set(rte, virtualRows(rte, relation));
+    }
+  }
   if (replacements.size === 0) return query;
   return replace(query, replacements);
 }
 
-function replace<T>(root: T, replacements: ReadonlyMap<Expr, Expr>): T {
+/** Source name of a computed relation's rows. */
+export const virtualSource = (name: string): string => `system.${name}`;
+
+function virtualRows(rte: RangeTblEntry, relation: VirtualRelation): RangeTblEntry {
+  const { kind, alias, name, columnNames, lateral, inFromClause, securityQuals } = rte;
+  return Object.freeze({
+    kind,
+    alias,
+    name,
+    columnNames,
+    lateral,
+    inFromClause,
+    securityQuals,
+    rteKind: 'rows',
+    source: virtualSource(relation.name),
+    columnTypes: relation.columns.map((column) => column.typeOid),
+    columnTypmods: relation.columns.map((column) => column.typmod),
+    columnCollations: relation.columns.map(() => 0),
+  } satisfies RangeTblEntry);
+}
+
+function replace<T>(root: T, replacements: ReadonlyMap<object, object>): T {
   const visit = (value: unknown): unknown => {
     if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
     if (value instanceof Map) return value;
-    const replacement = replacements.get(value as Expr);
+    const replacement = replacements.get(value);
     if (replacement !== undefined) return replacement;
     if (Array.isArray(value)) {
       const copy: unknown[] = value.map(visit);

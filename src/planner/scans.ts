@@ -105,3 +105,15 @@ export function catalogRelations(root: Query, catalog: CatalogSnapshot): number[
   }
   return relids;
 }
+
+/** Names of the rows in memory that the query and its sub-queries read. */
+export function rowSources(root: Query): string[] {
+  const names = new Set<string>();
+  for (const query of allQueries(root)) {
+    for (const rtindex of referencedRtes(query.jointree)) {
+      const rte = query.rtable[rtindex - 1];
+      if (rte?.rteKind === 'rows') names.add(rte.source);
+    }
+  }
+  return [...names];
+}

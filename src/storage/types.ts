@@ -120,6 +120,10 @@ export interface CommitResult {
 export interface StorageTransaction {
   /** Takes the next statement's snapshot (READ COMMITTED); the former one is released. */
   newStatement(): Snapshot;
+  /** By StoredRow.key, deleted rows included; undefined when there is no such row. */
+  getByKey(table: StoredTable, key: Uint8Array): Promise<StoredRow | undefined>;
+  /** The same at once, for rows whose current version is hot or in the overlay; `'unknown'` otherwise. */
+  getByKeySync(table: StoredTable, key: Uint8Array): StoredRow | undefined | 'unknown';
   /** By full primary key (parallel to table.primaryKey); undefined when absent or deleted. */
   get(table: StoredTable, userId: string, key: readonly Value[]): Promise<StoredRow | undefined>;
   /**
@@ -255,6 +259,11 @@ export interface Storage {
   ): Promise<UniqueConflict | undefined>;
   /** Measured figures of a table (not estimates). */
   stats(table: StoredTable): Promise<StorageStats>;
+  /**
+   * About how many rows the scope has in both tiers, at once and from memory (for choosing an executor). Never less than
+   * a tenth or more than ten times the truth once the scope has been read.
+   */
+  estimateRows(table: StoredTable, scope: Scope): number;
   files(tableId?: number): Promise<readonly ManifestFile[]>;
   /** User ids with rows in the table. */
   users(table: StoredTable): Promise<readonly string[]>;

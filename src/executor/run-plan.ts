@@ -1,0 +1,177 @@
+import { PgError, SqlState } from '../base/index.ts';
+import type { Query } from '../analyzer/tree.ts';
+import type { ExecutorName, SelectPlan } from '../planner/nodes.ts';
+import { sharedScope } from '../storage/types.ts';
+import type { Row } from '../types/value.ts';
+import type { ExecutionContext, RowSource, RunSelect } from './types.ts';
+
+/** The executors of this server; made once at start. */
+export interface Executors {
+  readonly row: RunSelect;
+  /** A query that needs no waiting, at once; undefined when it may have to wait. */
+  rowSync(query: Query, context: ExecutionContext): Row[] | undefined;
+  readonly columnar: RunSelect;
+  readonly postgres: RunSelect;
+}
+
+/** One statement's execution: what all of its plans share. */
+export interface Execution extends Omit<ExecutionContext, 'scans' | 'sources'> {
+  readonly executors: Executors;
+  /** SET tide.executor. */
+  readonly forced: ExecutorName | 'auto';
+  /** Rows of computed relations by source name, read when first asked. */
+  virtualRows(source: string): Promise<RowSource>;
+}
+
+export type Sources = ReadonlyMap<string, RowSource>;
+
+const noSources: Sources = new Map();
+
+/** From here on the columnar executor's start-up pays off. */
+const columnarRowsMin = 2_000;
+
+/** How a plan will run: on one executor, or in its two parts. */
+export type Route =
+  | { readonly kind: 'whole'; readonly executor: ExecutorName }
+  | { readonly kind: 'split'; readonly lower: Route; readonly upper: Route };
+
+function refusal(plan: SelectPlan, forced: ExecutorName): PgError {
+  return new PgError(
+    SqlState.featureNotSupported,
+    `executor "${forced}" cannot run this statement`,
+    { detail: plan.support[forced], hint: "SET tide.executor = 'auto' lets the server choose." },
+  );
+}
+
+/** Picks the executor by what can run the plan exactly and how many rows it will meet. */
+export function routePlan(plan: SelectPlan, execution: Execution): Route {
+  const { support, split } = plan;
+  const { forced } = execution;
+  if (forced !== 'auto') {
+    if (support[forced] === undefined) return { kind: 'whole', executor: forced };
+    if (forced === 'columnar' && split?.lower.support.columnar === undefined && split !== undefined) {
+      return splitRoute(split, execution);
+    }
+    throw refusal(plan, forced);
+  }
+  const small = plan.pointLookup || rowsToRead(plan, execution) < columnarRowsMin;
+  if (support.row === undefined && (small || (support.columnar !== undefined && split === undefined))) {
+    return { kind: 'whole', executor: 'row' };
+  }
+  if (support.columnar === undefined && !small) return { kind: 'whole', executor: 'columnar' };
+  if (!small && split !== undefined && split.lower.support.columnar === undefined) {
+    return splitRoute(split, execution);
+  }
+  if (support.row === undefined) return { kind: 'whole', executor: 'row' };
+  if (support.postgres === undefined) return { kind: 'whole', executor: 'postgres' };
+  if (support.columnar === undefined) return { kind: 'whole', executor: 'columnar' };
+  throw new PgError(SqlState.featureNotSupported, 'this statement is not supported', {
+    detail: support.postgres,
+  });
+}
+
+function splitRoute(split: NonNullable<SelectPlan['split']>, execution: Execution): Route {
+  const upper: Route =
+    split.upper.support.row === undefined
+      ? { kind: 'whole', executor: 'row' }
+      : { kind: 'whole', executor: 'postgres' };
+  const lower: Route =
+    split.lower.support.columnar === undefined
+      ? { kind: 'whole', executor: 'columnar' }
+      : routePlan(split.lower, execution);
+  return { kind: 'split', lower, upper };
+}
+
+/** Rows in the scopes that the plan's scans read, both tiers; nothing is opened to tell. */
+function rowsToRead(plan: SelectPlan, execution: Execution): number {
+  let rows = 0;
+  const { userId, allUsers } = execution.statement;
+  for (const scan of plan.scans.values()) {
+    if (scan.kind !== 'scan') continue;
+    const { stored } = scan.table;
+    const scope =
+      stored.kind !== 'user'
+        ? sharedScope
+        : allUsers
+          ? ({ kind: 'all' } as const)
+          : ({ kind: 'one', userId } as const);
+    rows += execution.storage.estimateRows(stored, scope);
+  }
+  return rows;
+}
+
+/** Every source of rows that the plan's query names, its own and computed relations'. */
+async function gatherSources(
+  plan: SelectPlan,
+  execution: Execution,
+  given: Sources,
+): Promise<Sources> {
+  const names = plan.rowSources.filter((name) => !given.has(name));
+  if (names.length === 0) return given;
+  const all = new Map(given);
+  for (const name of names) all.set(name, await execution.virtualRows(name));
+  return all;
+}
+
+function contextOf(plan: SelectPlan, execution: Execution, sources: Sources): ExecutionContext {
+  return { ...execution, scans: plan.scans, sources };
+}
+
+/** Runs a plan; the contract is RunSelect's. */
+export async function* runPlan(
+  plan: SelectPlan,
+  execution: Execution,
+  given: Sources = noSources,
+  route: Route = routePlan(plan, execution),
+): AsyncIterable<Row[]> {
+  if (route.kind === 'split') {
+    const { source, lower, upper } = plan.split!;
+    const rows: Row[] = [];
+    for await (const batch of runPlan(lower, execution, given, route.lower)) {
+      for (const row of batch) rows.push(row);
+      if (rows.length > execution.statement.materializeLimit) {
+        throw materializeLimitReached(execution, plan.support.columnar);
+      }
+    }
+    yield* runPlan(upper, execution, new Map([...given, [source, { rows }]]), route.upper);
+    return;
+  }
+  const sources = await gatherSources(plan, execution, given);
+  const context = contextOf(plan, execution, sources);
+  yield* execution.executors[route.executor](plan.query, context);
+}
+
+/** All rows in memory; undefined when the row executor would have to wait. */
+export function runPlanSync(
+  plan: SelectPlan,
+  execution: Execution,
+  sources: Sources = noSources,
+): Row[] | undefined {
+  if (plan.support.row !== undefined) return undefined;
+  if (execution.forced !== 'auto' && execution.forced !== 'row') return undefined;
+  if (!plan.pointLookup && plan.scans.size > 0) return undefined;
+  if (plan.rowSources.some((name) => !sources.has(name))) return undefined;
+  return execution.executors.rowSync(plan.query, contextOf(plan, execution, sources));
+}
+
+export async function collectPlan(
+  plan: SelectPlan,
+  execution: Execution,
+  sources: Sources = noSources,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const batch of runPlan(plan, execution, sources)) for (const row of batch) rows.push(row);
+  return rows;
+}
+
+function materializeLimitReached(execution: Execution, why: string | undefined): PgError {
+  const limit = execution.statement.materializeLimit;
+  return new PgError(
+    SqlState.programLimitExceeded,
+    `the statement would materialize more than ${limit} rows`,
+    {
+      detail: why,
+      hint: 'Filter more rows out, or raise tide.materialize_limit.',
+    },
+  );
+}

@@ -1,0 +1,389 @@
+import { PgError, SqlState, assert, notSupported } from '../base/index.ts';
+import type { Expr, Query, TargetEntry, VarExpr } from '../analyzer/tree.ts';
+import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
+import type { StoredIndex } from '../storage/types.ts';
+import { Oid } from '../types/oid.ts';
+import type { SelectPlan } from './nodes.ts';
+import { SystemColumn } from './nodes.ts';
+import { normalizeQuery } from './normalize.ts';
+import type { ExecutorSupport } from './plan-select.ts';
+import { planSelect } from './plan-select.ts';
+import type { Projection } from './projection.ts';
+import { planProjection } from './projection.ts';
+import { walk } from './walk.ts';
+
+/** What every write checks and computes for a row of the table. */
+export interface RowRules {
+  /** Stored generated columns: positions, and their expressions over the row. */
+  readonly generated: { readonly positions: readonly number[]; readonly projection: Projection } | undefined;
+  /** CHECK constraints, in PostgreSQL's order (by name). */
+  readonly checks: { readonly names: readonly string[]; readonly projection: Projection } | undefined;
+  /** WITH CHECK of views and row-security policies. */
+  readonly withCheck:
+    | {
+        readonly options: readonly Query['withCheckOptions'][number][];
+        readonly projection: Projection;
+      }
+    | undefined;
+}
+
+interface DmlCommon {
+  readonly table: CatalogTable;
+  /** rtindex of the target. */
+  readonly target: number;
+  readonly returning: Projection | undefined;
+  readonly rules: RowRules;
+}
+
+export interface InsertPlan extends DmlCommon {
+  readonly kind: 'insert';
+  /** Yields a value for each of `positions`. */
+  readonly source: SelectPlan;
+  /** Column positions (in table.columns) that the source's columns go to. */
+  readonly positions: readonly number[];
+  readonly onConflict: ConflictPlan | undefined;
+}
+
+export interface ConflictPlan {
+  readonly action: 'nothing' | 'update';
+  /** The unique keys that count: null is the primary key. Empty: any. */
+  readonly arbiters: readonly (StoredIndex | null)[];
+  readonly excluded: number;
+  /** DO UPDATE: positions set; the projection yields WHERE (or true) first, then the values. */
+  readonly positions: readonly number[];
+  readonly set: Projection | undefined;
+}
+
+export interface UpdatePlan extends DmlCommon {
+  readonly kind: 'update';
+  /** Yields `systemSlots`, every column of the target, the new values, then the other relations' columns RETURNING needs. */
+  readonly source: SelectPlan;
+  readonly positions: readonly number[];
+  readonly others: readonly VarExpr[];
+}
+
+export interface DeletePlan extends DmlCommon {
+  readonly kind: 'delete';
+  readonly source: SelectPlan;
+  readonly others: readonly VarExpr[];
+}
+
+export type DmlPlan = InsertPlan | UpdatePlan | DeletePlan;
+
+/** What the source of UPDATE and DELETE yields first: enough to find the stored row again. */
+export const systemSlots = [
+  { attno: SystemColumn.rowKey, typeOid: Oid.bytea },
+  { attno: SystemColumn.seq, typeOid: Oid.int8 },
+] as const;
+
+function targetEntry(expr: Expr, resno: number): TargetEntry {
+  return {
+    kind: 'target',
+    expr,
+    resno,
+    name: undefined,
+    sortGroupRef: 0,
+    originTable: 0,
+    originColumn: 0,
+    junk: false,
+  };
+}
+
+function columnVar(table: CatalogTable, varno: number, position: number): VarExpr {
+  const column = table.columns[position];
+  assert(column !== undefined, 'position is a column of the table');
+  return {
+    kind: 'var',
+    varno,
+    attno: column.id,
+    typeOid: column.typeOid,
+    typmod: column.typmod,
+    collation: 0,
+    levelsUp: 0,
+    returning: 'default',
+    location: -1,
+  };
+}
+
+function systemVar(varno: number, attno: number, typeOid: number): VarExpr {
+  return {
+    kind: 'var',
+    varno,
+    attno,
+    typeOid,
+    typmod: -1,
+    collation: 0,
+    levelsUp: 0,
+    returning: 'default',
+    location: -1,
+  };
+}
+
+/** Vars of RETURNING that belong to relations other than the target. */
+function otherVars(query: Query, target: number): VarExpr[] {
+  const found = new Map<string, VarExpr>();
+  walk(query.returningList.map((entry) => entry.expr), (expr, queries) => {
+    if (expr.kind !== 'var' || expr.levelsUp !== queries.length || expr.varno === target) return;
+    if (expr.attno === 0) throw notSupported('a whole row of another relation in RETURNING');
+    found.set(`${expr.varno}/${expr.attno}`, { ...expr, levelsUp: 0 });
+  });
+  return [...found.values()];
+}
+
+export function planDml(
+  analyzed: Query,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+): DmlPlan {
+  const query = normalizeQuery(analyzed, catalog);
+  const target = query.resultRelation;
+  const rte = query.rtable[target - 1];
+  assert(rte?.rteKind === 'relation', 'the target of DML is a relation');
+  const table = catalog.table(rte.relid);
+  if (table === undefined) {
+    throw new PgError(SqlState.insufficientPrivilege, `permission denied for table ${rte.name}`, {
+      hint: 'System relations are read-only.',
+    });
+  }
+  if (query.hasModifyingCTE) throw notSupported('data-modifying WITH');
+  const expandRow = (variable: VarExpr): readonly VarExpr[] =>
+    variable.attno === 0 && variable.varno === target
+      ? table.columns.map((_, position) => ({
+          ...columnVar(table, target, position),
+          returning: variable.returning,
+        }))
+      : [variable];
+  const returning =
+    query.returningList.length === 0
+      ? undefined
+      : planProjection(query.returningList, query, catalog, executors, expandRow);
+  const common = { table, target, returning, rules: rowRules(query, table, target, catalog, executors) };
+  if (table.stored.kind === 'stream' && query.commandType !== 'insert') {
+    throw notSupported(`${query.commandType.toUpperCase()} of stream table "${table.stored.name}"`, {
+      hint: 'Rows of a stream table go when their time to live ends.',
+    });
+  }
+  switch (query.commandType) {
+    case 'insert':
+      return planInsert(query, common, catalog, executors);
+    case 'update':
+    case 'delete':
+      return planChange(query, common, catalog, executors);
+    default:
+      throw notSupported(query.commandType.toUpperCase());
+  }
+}
+
+function selectOf(query: Query, targetList: readonly TargetEntry[]): Query {
+  return {
+    ...query,
+    commandType: 'select',
+    resultRelation: 0,
+    targetList,
+    returningList: [],
+    onConflict: undefined,
+    withCheckOptions: [],
+  };
+}
+
+function planInsert(
+  query: Query,
+  common: DmlCommon,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+): InsertPlan {
+  const entries = query.targetList.filter((entry) => !entry.junk);
+  const positions = entries.map((entry) => common.table.positionOf[entry.resno] ?? -1);
+  const source = selectOf(
+    query,
+    entries.map((entry, i) => targetEntry(entry.expr, i + 1)),
+  );
+  return {
+    kind: 'insert',
+    ...common,
+    source: planSelect(source, catalog, executors),
+    positions,
+    onConflict: conflictPlan(query, common, catalog, executors),
+  };
+}
+
+function conflictPlan(
+  query: Query,
+  common: DmlCommon,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+): ConflictPlan | undefined {
+  const { onConflict } = query;
+  if (onConflict === undefined) return undefined;
+  const { table, target } = common;
+  if (onConflict.action === 'update' && table.stored.kind === 'stream') {
+    throw notSupported(`ON CONFLICT DO UPDATE on stream table "${table.stored.name}"`);
+  }
+  const arbiters = arbiterIndexes(onConflict, table, catalog);
+  if (onConflict.action === 'nothing') {
+    return { action: 'nothing', arbiters, excluded: 0, positions: [], set: undefined };
+  }
+  const always: Expr = {
+    kind: 'const',
+    typeOid: Oid.bool,
+    typmod: -1,
+    collation: 0,
+    isNull: false,
+    value: true,
+    datum: undefined,
+    location: -1,
+  };
+  const entries = onConflict.set.filter((entry) => !entry.junk);
+  const excluded = onConflict.excludedRelation;
+  const expandRow = (variable: VarExpr): readonly VarExpr[] =>
+    variable.attno === 0
+      ? table.columns.map((_, position) => columnVar(table, variable.varno, position))
+      : [variable];
+  return {
+    action: 'update',
+    arbiters,
+    excluded,
+    positions: entries.map((entry) => table.positionOf[entry.resno] ?? -1),
+    set: planProjection(
+      [onConflict.where ?? always, ...entries.map((entry) => entry.expr)],
+      query,
+      catalog,
+      executors,
+      expandRow,
+    ),
+  };
+
+  function arbiterIndexes(
+    clause: NonNullable<Query['onConflict']>,
+    of: CatalogTable,
+    snapshot: CatalogSnapshot,
+  ): (StoredIndex | null)[] {
+    const keys: { index: StoredIndex | null; columns: readonly number[]; name: string | undefined }[] = [
+      { index: null, columns: of.stored.primaryKey, name: of.stored.primaryKeyName },
+      ...of.stored.indexes
+        .filter((index) => index.unique)
+        .map((index) => ({ index, columns: index.columns, name: index.name })),
+    ].filter((key) => key.columns.length > 0);
+    if (clause.constraint !== 0) {
+      const name = snapshot.constraintName(clause.constraint);
+      return keys.filter((key) => key.name === name).map((key) => key.index);
+    }
+    if (clause.arbiterElements.length === 0) return [];
+    const wanted = clause.arbiterElements.map((expr) => {
+      if (expr.kind !== 'var' || expr.varno !== target) {
+        throw notSupported('an expression as conflict target');
+      }
+      return expr.attno;
+    });
+    return keys
+      .filter(
+        (key) =>
+          key.columns.length === new Set(wanted).size &&
+          key.columns.every((columnId) => wanted.includes(columnId)),
+      )
+      .map((key) => key.index);
+  }
+}
+
+function planChange(
+  query: Query,
+  common: DmlCommon,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+): UpdatePlan | DeletePlan {
+  const { table, target } = common;
+  const others = otherVars(query, target);
+  const isUpdate = query.commandType === 'update';
+  const entries = isUpdate ? query.targetList.filter((entry) => !entry.junk) : [];
+  const exprs: Expr[] = [
+    ...systemSlots.map((slot) => systemVar(target, slot.attno, slot.typeOid)),
+    ...table.columns.map((_, position) => columnVar(table, target, position)),
+    ...entries.map((entry) => entry.expr),
+    ...others,
+  ];
+  const source = planSelect(
+    selectOf(
+      query,
+      exprs.map((expr, i) => targetEntry(expr, i + 1)),
+    ),
+    catalog,
+    executors,
+  );
+  if (!isUpdate) return { kind: 'delete', ...common, source, others };
+  const positions = entries.map((entry) => table.positionOf[entry.resno] ?? -1);
+  return { kind: 'update', ...common, source, positions, others };
+}
+
+function rowRules(
+  query: Query,
+  table: CatalogTable,
+  target: number,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+): RowRules {
+  if (query.commandType === 'delete') {
+    return { generated: undefined, checks: undefined, withCheck: undefined };
+  }
+  const base = tableRules(table, catalog, executors);
+  const options = query.withCheckOptions.filter((option) => option.qual !== undefined);
+  if (options.length === 0) return base;
+  const expandRow = (variable: VarExpr): readonly VarExpr[] =>
+    variable.attno === 0
+      ? table.columns.map((_, position) => columnVar(table, target, position))
+      : [variable];
+  const projection = planProjection(
+    options.map((option) => option.qual!),
+    query,
+    catalog,
+    executors,
+    expandRow,
+  );
+  return { ...base, withCheck: { options, projection } };
+}
+
+/** The rules that the table itself has, for INSERT, UPDATE and COPY alike. Their Vars have varno 1. */
+export function tableRules(
+  table: CatalogTable,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+): RowRules {
+  const generated = table.columns.flatMap((column, position) =>
+    column.generated === 'stored' && column.defaultExpr !== undefined
+      ? [{ position, expr: column.defaultExpr }]
+      : [],
+  );
+  const checks = [...table.checks].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const expandRow = (variable: VarExpr): readonly VarExpr[] =>
+    variable.attno === 0
+      ? table.columns.map((_, position) => columnVar(table, variable.varno, position))
+      : [variable];
+  return {
+    generated:
+      generated.length === 0
+        ? undefined
+        : {
+            positions: generated.map((item) => item.position),
+            projection: planProjection(
+              generated.map((item) => item.expr),
+              undefined,
+              catalog,
+              executors,
+              expandRow,
+            ),
+          },
+    checks:
+      checks.length === 0
+        ? undefined
+        : {
+            names: checks.map((check) => check.name),
+            projection: planProjection(
+              checks.map((check) => check.expr),
+              undefined,
+              catalog,
+              executors,
+              expandRow,
+            ),
+          },
+    withCheck: undefined,
+  };
+}

@@ -1,0 +1,75 @@
+import type { Query, RangeTblEntry } from '../analyzer/tree.ts';
+import type { CatalogSnapshot } from '../catalog/types.ts';
+import type { ScanNode, SelectPlan, Support, VirtualScanNode } from './nodes.ts';
+import { normalizeQuery } from './normalize.ts';
+import { catalogRelations, findScans, rowSources } from './scans.ts';
+
+/** What the executors say of a query; handed in at composition, since the planner knows no executor. */
+export interface ExecutorSupport {
+  row(query: Query, catalog: CatalogSnapshot): string | undefined;
+  columnar(query: Query, catalog: CatalogSnapshot): string | undefined;
+  postgres(query: Query, catalog: CatalogSnapshot): string | undefined;
+  /** Two queries with the meaning of one, the lower one columnar; undefined when there is no such cut. */
+  split(
+    query: Query,
+    catalog: CatalogSnapshot,
+  ): { readonly source: string; readonly lower: Query; readonly upper: Query } | undefined;
+}
+
+function fixesWholeKey(scan: ScanNode | VirtualScanNode): boolean {
+  if (scan.kind === 'virtualScan') return false;
+  const { primaryKey } = scan.table.stored;
+  return (
+    primaryKey.length > 0 &&
+    primaryKey.every((columnId) =>
+      scan.predicates.some((predicate) => predicate.columnId === columnId && predicate.op === '='),
+    )
+  );
+}
+
+export function planSelect(
+  query: Query,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+): SelectPlan {
+  return planNormalized(normalizeQuery(query, catalog), catalog, executors);
+}
+
+function planNormalized(
+  query: Query,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+  depth = 0,
+): SelectPlan {
+  const scans: Map<RangeTblEntry, ScanNode | VirtualScanNode> = findScans(query, catalog);
+  const usesCatalog = catalogRelations(query, catalog).length > 0;
+  const onlyPostgres = 'it reads PostgreSQL’s own catalog';
+  const support: Support = {
+    row: usesCatalog ? onlyPostgres : executors.row(query, catalog),
+    columnar: usesCatalog ? onlyPostgres : executors.columnar(query, catalog),
+    postgres: executors.postgres(query, catalog),
+  };
+  let split: SelectPlan['split'];
+  if (depth === 0 && !usesCatalog && support.columnar !== undefined && scans.size > 0) {
+    const parts = executors.split(query, catalog);
+    if (parts !== undefined) {
+      split = {
+        source: parts.source,
+        lower: planNormalized(parts.lower, catalog, executors, depth + 1),
+        upper: planNormalized(parts.upper, catalog, executors, depth + 1),
+      };
+    }
+  }
+  const pointLookup = scans.size > 0 && [...scans.values()].every(fixesWholeKey);
+  return Object.freeze({
+    kind: 'select',
+    query,
+    scans,
+    rowSources: rowSources(query),
+    usesCatalog,
+    pointLookup,
+    support,
+    split,
+  });
+}
+
