@@ -1,0 +1,112 @@
+import { PgError, SqlState } from '../../base/index.ts';
+import type { ConflictPlan, InsertPlan } from '../../planner/plan-dml.ts';
+import type { StoredRow, UniqueConflict } from '../../storage/types.ts';
+import type { Row } from '../../types/value.ts';
+import type { Execution } from '../run-plan.ts';
+import { runPlan, runPlanSync } from '../run-plan.ts';
+import type { DmlResult } from './dml.ts';
+import { project, slotReader } from './projections.ts';
+import type { Touched } from './returning.ts';
+import { returningRows } from './returning.ts';
+import { applyRules } from './rules.ts';
+import { uniqueViolation } from './violations.ts';
+
+/** Whose row an INSERT makes. */
+export function targetUser(plan: Pick<InsertPlan, 'table'>, execution: Execution): string {
+  return plan.table.stored.kind === 'user' ? execution.statement.userId : '';
+}
+
+export async function runInsert(plan: InsertPlan, execution: Execution): Promise<DmlResult> {
+  const { table } = plan;
+  const userId = targetUser(plan, execution);
+  const touched: Touched[] = [];
+  const proposedKeys = new Set<string>();
+  let count = 0;
+  const width = table.columns.length;
+
+  const insertBatch = async (batch: readonly Row[]): Promise<void> => {
+    const rows = batch.map((source) => {
+      const row: Row = new Array<null>(width).fill(null);
+      plan.positions.forEach((position, i) => {
+        row[position] = source[i] ?? null;
+      });
+      return row;
+    });
+    await applyRules(plan.rules, table, rows, execution);
+    for (const row of rows) {
+      execution.signal.throwIfAborted();
+      const result = await execution.transaction.insert(table.stored, userId, row);
+      if ('row' in result) {
+        count++;
+        if (plan.onConflict?.action === 'update') proposedKeys.add(keyText(result.row));
+        if (plan.returning !== undefined) touched.push({ before: undefined, after: result.row, others: [] });
+        continue;
+      }
+      const updated = await resolveConflict(plan, row, result.conflict, proposedKeys, execution);
+      if (updated === undefined) continue;
+      count++;
+      if (plan.returning !== undefined) touched.push(updated);
+    }
+  };
+
+  const immediate = runPlanSync(plan.source, execution);
+  if (immediate !== undefined) await insertBatch(immediate);
+  else for await (const batch of runPlan(plan.source, execution)) await insertBatch(batch);
+  return { count, rows: await returningRows(plan, touched, execution) };
+}
+
+
+const keyText = (row: Pick<StoredRow, 'key'>): string => Buffer.from(row.key).toString('latin1');
+
+/** ON CONFLICT. Undefined: the row is skipped. */
+async function resolveConflict(
+  plan: InsertPlan,
+  proposed: Row,
+  conflict: UniqueConflict,
+  proposedKeys: Set<string>,
+  execution: Execution,
+): Promise<Touched | undefined> {
+  const { table, onConflict } = plan;
+  const { types } = execution.statement;
+  if (onConflict === undefined || !arbitrates(onConflict, conflict)) {
+    throw uniqueViolation(table, conflict.index, proposed, types);
+  }
+  if (onConflict.action === 'nothing') return undefined;
+  const existing = conflict.existing;
+  if (proposedKeys.has(keyText(existing))) {
+    throw new PgError(
+      SqlState.cardinalityViolation,
+      'ON CONFLICT DO UPDATE command cannot affect row a second time',
+      {
+        hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
+      },
+    );
+  }
+  const { set, positions, excluded } = onConflict;
+  const excludedVersion = {
+    values: proposed,
+    userId: existing.userId,
+    seq: null,
+    updated: execution.statement.transactionTime,
+    deleted: false,
+  };
+  const input = set!.slots.map((slot) =>
+    slotReader(table, slot)(slot.varno === excluded ? excludedVersion : existing),
+  );
+  const [computed] = await project(set!, [input], execution);
+  if (computed?.[0] !== true) return undefined;
+  const values = [...existing.values];
+  positions.forEach((position, i) => {
+    values[position] = computed[i + 1] ?? null;
+  });
+  await applyRules(plan.rules, table, [values], execution);
+  const result = await execution.transaction.update(table.stored, existing, values);
+  if ('conflict' in result) throw uniqueViolation(table, result.conflict.index, values, types);
+  proposedKeys.add(keyText(result.row));
+  return { before: existing, after: result.row, others: [] };
+}
+
+function arbitrates(plan: ConflictPlan, conflict: UniqueConflict): boolean {
+  if (plan.arbiters.length === 0) return plan.action === 'nothing';
+  return plan.arbiters.some((index) => index?.indexId === conflict.index?.indexId);
+}
