@@ -42,7 +42,7 @@ const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 /** What PostgreSQL skips to show the whole of a bad word. */
 const wordPattern = /[A-Za-z0-9_\u0080-\uffff]*/y;
 const numberPrefix = /-?(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?/y;
-const plainString = /[^"\\\u0000-\u001f]*/y;
+const plainString = /[ !#-[\]-\uffff]*/y;
 
 const escapes: Readonly<Record<string, string>> = {
   '"': '"',

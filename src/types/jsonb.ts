@@ -23,7 +23,7 @@ const escapeNames: Readonly<Record<string, string>> = {
 /** A JSON string literal as PostgreSQL writes it (escape_json). */
 export function quoteJson(text: string): string {
   const escaped = text.replace(
-    /["\\\u0000-\u001f]/g,
+    /["\\]|[^ -\uffff]/g,
     (character) =>
       escapeNames[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
