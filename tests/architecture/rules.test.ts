@@ -41,7 +41,8 @@ describe('importsOf', () => {
 describe('layerOf', () => {
   test('takes the longest name', () => {
     expect(layerOf('storage/hot/level.ts', layers)?.name).toBe('storage/hot');
-    expect(layerOf('storage/types.ts', layers)?.name).toBe('storage');
+    expect(layerOf('storage/engine.ts', layers)?.name).toBe('storage');
+    expect(layerOf('storage/types.ts', layers)?.name).toBe('storage/types.ts');
     expect(layerOf('main.ts', layers)?.name).toBe('main.ts');
     expect(layerOf('elsewhere/x.ts', layers)).toBeUndefined();
     expect(layerOf('sqlite/x.ts', layers)).toBeUndefined();
@@ -82,6 +83,10 @@ describe('importViolations', () => {
   test('keeps the hot and the cold tier apart', () => {
     expect(violationsOf('storage/hot/a.ts', '../cold/b.ts')).toHaveLength(1);
     expect(violationsOf('storage/cold/a.ts', '../hot/b.ts')).toHaveLength(1);
+    expect(violationsOf('storage/tiered/a.ts', '../hot/b.ts', '../cold/b.ts')).toEqual([]);
+    expect(violationsOf('storage/engine.ts', './hot/b.ts', './cold/b.ts')).toEqual([]);
+    expect(violationsOf('planner/a.ts', '../storage/types.ts')).toEqual([]);
+    expect(violationsOf('planner/a.ts', '../storage/engine.ts')).toHaveLength(1);
   });
 
   test('gives the engines one owner each', () => {

@@ -70,7 +70,6 @@ const times = <T>(count: number, make: () => T): T[] => Array.from({ length: cou
 /** Printable UTF-8 as it is, anything else as `\x` and hex digits. */
 export function shown(bytes: Buffer): string {
   const text = bytes.toString('utf8');
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   const printable = !/[\u0000-\u0008\u000e-\u001f\u007f\uFFFD]/.test(text);
   return printable ? text : `\\x${bytes.toString('hex')}`;
 }
