@@ -429,7 +429,15 @@ export interface BoolExpr extends Typed {
 
 export interface SubLinkExpr extends Typed {
   readonly kind: 'subLink';
-  readonly linkKind: 'exists' | 'all' | 'any' | 'rowCompare' | 'expr' | 'multiExpr' | 'array' | 'cte';
+  readonly linkKind:
+    | 'exists'
+    | 'all'
+    | 'any'
+    | 'rowCompare'
+    | 'expr'
+    | 'multiExpr'
+    | 'array'
+    | 'cte';
   readonly id: number;
   /** Over Params of kind sublink; undefined for exists, expr, array. */
   readonly testExpr: Expr | undefined;
