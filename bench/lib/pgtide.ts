@@ -16,7 +16,8 @@ export async function startPgtide(): Promise<Server> {
     memoryBytes: async () => {
       const pid = server.pid();
       if (pid === undefined) throw new Error('pgtide is not running');
-      return await treeMemoryBytes(pid);
+      // One process: all of it counts, the pages that this one here has too included.
+      return await treeMemoryBytes(pid, 'full');
     },
     stop: server.remove,
     restart: server.restart,

@@ -97,7 +97,8 @@ export async function startPostgres(): Promise<Server & { readonly version: stri
     version,
     ...address,
     dataDir,
-    memoryBytes: () => treeMemoryBytes(child?.pid ?? 0),
+    // Many processes over one shared memory, which must count once.
+    memoryBytes: () => treeMemoryBytes(child?.pid ?? 0, 'split'),
     async stop() {
       await end();
       await rm(folder, { recursive: true, force: true });

@@ -11,7 +11,7 @@ export interface Server {
   readonly database: string;
   readonly user: string;
   readonly dataDir: string;
-  /** Resident memory of all its processes now, in bytes. Pages that they share are counted once where Linux tells. */
+  /** Resident memory of all its processes now, in bytes. */
   memoryBytes(): Promise<number>;
   /** Ends it gracefully. May be called again. */
   stop(): Promise<void>;
@@ -63,13 +63,17 @@ async function processTree(pid: number): Promise<readonly number[]> {
   return tree;
 }
 
-/** Resident bytes of a process and all below it: proportional set size on Linux, else plain resident size. */
-export async function treeMemoryBytes(pid: number): Promise<number> {
+/**
+ * Resident bytes of a process and all below it. `shared` tells how to count a page that several processes have:
+ * 'split' gives each its part (proportional set size, Linux only), 'full' counts it in each.
+ */
+export async function treeMemoryBytes(pid: number, shared: 'split' | 'full'): Promise<number> {
+  const field = shared === 'split' ? /^Pss:\s+(\d+) kB/m : /^Rss:\s+(\d+) kB/m;
   let total = 0;
   for (const member of await processTree(pid)) {
-    const rollup = await readFile(`/proc/${member}/smaps_rollup`, 'utf8').catch(() => undefined);
-    const pss = rollup === undefined ? undefined : /^Pss:\s+(\d+) kB/m.exec(rollup)?.[1];
-    const kilobytes = pss ?? (await run('ps', ['-o', 'rss=', '-p', `${member}`])).stdout.trim();
+    const rollup = await readFile(`/proc/${member}/smaps_rollup`, 'utf8').catch(() => '');
+    const kilobytes =
+      field.exec(rollup)?.[1] ?? (await run('ps', ['-o', 'rss=', '-p', `${member}`])).stdout.trim();
     total += Number(kilobytes) * 1024;
   }
   return total;
