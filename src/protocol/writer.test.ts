@@ -82,8 +82,12 @@ const cases: [string, (w: MessageWriter) => void, BackendMessage][] = [
     (w) => w.copyBothResponse(0, 0),
     { type: 'CopyBothResponse', format: 0, columnFormats: [] },
   ],
-  ['copyData', (w) => w.copyData(Buffer.from('a\tb\n')), { type: 'CopyData', data: 'a\tb\n' }],
-  ['copyDataText', (w) => w.copyDataText('é\n'), { type: 'CopyData', data: 'é\n' }],
+  [
+    'copyData',
+    (w) => w.copyData(Buffer.from('a\tb\n')),
+    { type: 'CopyData', data: Buffer.from('a\tb\n') },
+  ],
+  ['copyDataText', (w) => w.copyDataText('é\n'), { type: 'CopyData', data: Buffer.from('é\n') }],
   ['copyDone', (w) => w.copyDone(), { type: 'CopyDone' }],
   [
     'notificationResponse',

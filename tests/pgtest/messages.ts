@@ -1,4 +1,5 @@
 /** Messages of scripts: from a line to bytes, and from what the server sent to a line. */
+import { shown } from '../support/backend.ts';
 import type { BackendMessage } from '../support/backend.ts';
 import * as frontend from '../support/frontend.ts';
 
@@ -92,6 +93,7 @@ export function comparable(message: BackendMessage, ignored: ReadonlySet<string>
   if (type === 'BackendKeyData') {
     return { processId: '*', secretKeyBytes: (fields['secretKey'] as Buffer).length };
   }
+  if (type === 'CopyData') return { data: shown(fields['data'] as Buffer) };
   if (type.startsWith('Authentication')) return {};
   return Object.fromEntries(
     Object.entries(fields).filter(
@@ -113,4 +115,19 @@ export function matches(expected: unknown, actual: unknown): boolean {
   return Array.from(keys).every((key) =>
     matches((expected as Fields)[key], (actual as Fields)[key]),
   );
+}
+
+/** How COPY's data is cut into messages is the server's choice: what comes in a row becomes one. */
+export function joinCopyData(messages: readonly BackendMessage[]): BackendMessage[] {
+  const joined: BackendMessage[] = [];
+  for (const message of messages) {
+    const last = joined.at(-1);
+    if (message.type === 'CopyData' && last?.type === 'CopyData') {
+      const data = Buffer.concat([last['data'] as Buffer, message['data'] as Buffer]);
+      joined[joined.length - 1] = { type: 'CopyData', data };
+    } else {
+      joined.push(message);
+    }
+  }
+  return joined;
 }

@@ -4,7 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackendMessage } from '../support/backend.ts';
 import * as frontend from '../support/frontend.ts';
 import { WireClient } from '../support/wire-client.ts';
-import { comparable, encodeLine, formatLine, matches, parseLine } from './messages.ts';
+import {
+  comparable,
+  encodeLine,
+  formatLine,
+  joinCopyData,
+  matches,
+  parseLine,
+} from './messages.ts';
 import { formatScript, parseScript } from './script.ts';
 import type { Block, Target } from './script.ts';
 
@@ -219,16 +226,20 @@ class Run {
   }
 
   private compare(block: Block, messages: readonly BackendMessage[]): readonly string[] {
-    const actual = messages.map((message) => ({
+    const actual = joinCopyData(messages).map((message) => ({
       name: message.type,
       fields: comparable(message, this.ignored),
     }));
-    const expected = this.expected(block).map(parseLine);
-    const same =
-      expected.length === actual.length &&
-      expected.every(
-        (line, i) => line.name === actual[i]!.name && matches(line.fields, actual[i]!.fields),
-      );
+    let at = 0;
+    const found = this.expected(block).every((line) => {
+      const optional = line.startsWith('maybe: ');
+      const { name, fields } = parseLine(optional ? line.slice('maybe: '.length) : line);
+      const next = actual[at];
+      const same = next !== undefined && name === next.name && matches(fields, next.fields);
+      if (same) at++;
+      return same || optional;
+    });
+    const same = found && at === actual.length;
     return this.verdict(
       block,
       actual.map(({ name, fields }) => formatLine(name, fields)),

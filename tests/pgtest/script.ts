@@ -15,8 +15,8 @@
  *   cancel main                         a CancelRequest with that connection's key, on a socket of its own
  *   parameters                          ParameterStatus seen so far: `name` or `name=value` a line
  *
- * An expected line may begin with `pgtide:` or `postgres:`; then it holds for that server only. In expected JSON the
- * string "*" stands for anything.
+ * An expected line may begin with `pgtide:` or `postgres:`; then it holds for that server only; or with `maybe:`; then the
+ * message may be missing. In expected JSON the string "*" stands for anything. CopyData messages in a row count as one.
  */
 
 export type Target = 'pgtide' | 'postgres';

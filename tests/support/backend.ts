@@ -140,7 +140,7 @@ const decoders: Readonly<Record<string, Decode>> = {
       return length < 0 ? null : shown(c.bytes(length));
     }),
   }),
-  d: (c) => ({ type: 'CopyData', data: shown(c.rest()) }),
+  d: (c) => ({ type: 'CopyData', data: c.rest() }),
   G: (c) => ({ type: 'CopyInResponse', ...copyResponse(c) }),
   H: (c) => ({ type: 'CopyOutResponse', ...copyResponse(c) }),
   W: (c) => ({ type: 'CopyBothResponse', ...copyResponse(c) }),
