@@ -31,6 +31,7 @@ const closeParen = 0x29;
 const colon = 0x3a;
 const openBracket = 0x5b;
 const backslash = 0x5c;
+const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
@@ -111,6 +112,7 @@ export function readNodeText(text: string): NodeValue {
 
   /** Digits with an optional sign, up to the next delimiter. */
   function readNumber(): number {
+    const start = at;
     let negative = false;
     if (text.charCodeAt(at) === 0x2d) {
       negative = true;
@@ -122,20 +124,21 @@ export function readNodeText(text: string): NodeValue {
       if (digit < 0 || digit > 9) break;
       number = number * 10 + digit;
     }
+    assert(at > start, `node text: a number is missing at ${start}`);
     return negative ? -number : number;
   }
 
+  /** The printed length may be less than the bytes: those by value come as a whole Datum (outDatum). */
   function readDatum(length: number): NodeDatum {
-    const datum = new Uint8Array(length);
     at++;
-    for (let i = 0; i < length; i++) {
-      skipSpaces();
-      datum[i] = readNumber();
+    const bytes: number[] = [];
+    while (skipSpaces() !== closeBracket) {
+      assert(at < end, 'node text: a datum does not end');
+      bytes.push(readNumber());
     }
-    skipSpaces();
-    assert(text[at] === ']', 'node text: a datum does not end');
     at++;
-    return { datum };
+    assert(bytes.length >= length, 'node text: a datum is too short');
+    return { datum: Uint8Array.from(bytes) };
   }
 
   function readRecord(): NodeRecord {
