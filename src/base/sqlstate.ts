@@ -21,6 +21,7 @@ export const SqlState = {
   invalidRowCountInLimitClause: '2201W',
   invalidRowCountInResultOffsetClause: '2201X',
   arraySubscriptError: '2202E',
+  sequenceGeneratorLimitExceeded: '2200H',
   invalidTextRepresentation: '22P02',
   invalidBinaryRepresentation: '22P03',
   badCopyFileFormat: '22P04',

@@ -218,7 +218,11 @@ export interface ColdScan {
   /** Absolute paths, parallel to files. */
   readonly paths: readonly string[];
   /** Cold rows with one of these keys and a smaller `_seq` are superseded. Key values parallel to primaryKey, or the row id. */
-  readonly superseded: readonly { readonly userId: string; readonly key: readonly Value[]; readonly seq: number }[];
+  readonly superseded: readonly {
+    readonly userId: string;
+    readonly key: readonly Value[];
+    readonly seq: number;
+  }[];
 }
 
 export interface StorageStats {

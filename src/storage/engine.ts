@@ -1,0 +1,63 @@
+import type { Clock } from '../base/index.ts';
+import type { HotStore } from './hot/types.ts';
+import type { TableRuntime } from './keys/table-runtime.ts';
+import type { BulkRecord } from './records.ts';
+import type { Counters, Sequencer } from './txn/sequencer.ts';
+import type { TransactionState } from './txn/state.ts';
+import type { CommitEvent, StoredTable } from './types.ts';
+import type { ColdTier } from './cold/cold-tier.ts';
+
+export interface StorageLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What tests inject: called (and awaited) at each named step; throwing there is a crash at that step. */
+export type Faults = (step: string) => void | Promise<void>;
+
+/** A table's state in memory, beside what the hot store has. Created on first use. */
+export interface TableState {
+  readonly tableId: number;
+  /** Bumped when a commit that touches the table has been written. */
+  version: number;
+  /** Seq of the last accepted commit that touched it. */
+  lastCommit: number;
+  /** Seq at the last time rows may have left the hot store (lazy deletion after a flush). */
+  lastMoved: number;
+  /** Whether a TableRecord exists: only then are records and marks looked up at all. */
+  special: boolean;
+  /** At least the number of marks. */
+  marks: number;
+  /** The snapshot's seq of a running flush; 0: none runs. */
+  flushing: number;
+  /** Largest row key known, by scope prefix text; kept right by commits. */
+  readonly maxKeys: Map<string, Buffer>;
+  /** Scopes whose largest key is being looked up, so not to be used yet. */
+  readonly loadingMaxKeys: Set<string>;
+}
+
+/** What the parts of the storage engine share. */
+export interface Engine {
+  readonly store: HotStore;
+  readonly sequencer: Sequencer;
+  readonly counters: Counters;
+  readonly clock: Clock;
+  readonly log: StorageLog;
+  readonly faults: Faults;
+  readonly cold: ColdTier;
+  tableState(tableId: number): TableState;
+  runtime(table: StoredTable): TableRuntime;
+  /** Bulk transactions with rows in the hot store; committed ones have a seq. */
+  readonly bulks: Map<number, BulkRecord>;
+  readonly listeners: Set<(commit: CommitEvent) => void>;
+  /** Statements that have read without a snapshot; they get theirs before the next batch is written. */
+  readonly unfixedReaders: Set<{ fix(): void }>;
+  /** Whether sequence reservations wait for the next group. */
+  sequencesDirty(): boolean;
+  /** Told of each committed transaction, for what follows in the background. */
+  committed(transaction: TransactionState): void;
+  /** Work that close() waits for. */
+  background(work: Promise<void>): void;
+  readonly closing: AbortSignal;
+}

@@ -1,0 +1,181 @@
+import { Level } from 'level';
+import { PgError, SqlState } from '../../base/index.ts';
+import type { HotBatch, HotCursor, HotRange, HotSnapshot, HotStore } from './types.ts';
+import { PreconditionFailed } from './types.ts';
+
+/** LevelDB's cache of uncompressed blocks. */
+export const levelCacheBytes = 64 * 1024 * 1024;
+/** LevelDB's memtable; two may exist at a time. */
+export const levelWriteBufferBytes = 32 * 1024 * 1024;
+/** How much one read of an iterator may prefetch. */
+export const levelReadAheadBytes = 1024 * 1024;
+
+type Database = Level<Buffer, Buffer>;
+type LevelSnapshot = ReturnType<Database['snapshot']>;
+
+/** What `level`'s types leave out of classic-level. */
+interface Sized {
+  approximateSize(from: Uint8Array, to: Uint8Array): Promise<number>;
+}
+
+interface OpenSnapshot extends HotSnapshot {
+  readonly level: LevelSnapshot;
+}
+
+function levelSnapshot(snapshot: HotSnapshot | undefined): LevelSnapshot | undefined {
+  return (snapshot as OpenSnapshot | undefined)?.level;
+}
+
+/**
+ * Opens (or creates) the LevelDB database in `folder`.
+ * Errors: 55006 when another process has it open, 58030 otherwise.
+ */
+export async function openLevelStore(
+  folder: string,
+  options: { readonly cacheBytes?: number } = {},
+): Promise<HotStore> {
+  const db: Database = new Level<Buffer, Buffer>(folder, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    cacheSize: options.cacheBytes ?? levelCacheBytes,
+    writeBufferSize: levelWriteBufferBytes,
+    maxFileSize: 8 * 1024 * 1024,
+  });
+  try {
+    await db.open();
+  } catch (error) {
+    throw openError(folder, error);
+  }
+  return levelStore(db);
+}
+
+function openError(folder: string, error: unknown): PgError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'LEVEL_LOCKED')
+    return new PgError(
+      SqlState.objectInUse,
+      `data folder "${folder}" is in use by another process`,
+      {
+        severity: 'FATAL',
+        hint: 'Stop the other server, or start this one with another data folder.',
+      },
+    );
+  return new PgError(SqlState.ioError, `could not open the hot store in "${folder}": ${text}`, {
+    severity: 'FATAL',
+  });
+}
+
+function levelStore(db: Database): HotStore {
+  const listeners = new Set<(keys: readonly Uint8Array[]) => void>();
+  // Writes are queued here, so that preconditions see every earlier batch.
+  let tail: Promise<void> = Promise.resolve();
+  let queued = 0;
+
+  return {
+    get: (key, snapshot) =>
+      db.get(key as Buffer, { snapshot: levelSnapshot(snapshot) }) as Promise<Buffer | undefined>,
+    getSync: (key, snapshot) =>
+      db.getSync(
+        key as Buffer,
+        snapshot === undefined ? getOptions : { ...getOptions, snapshot: levelSnapshot(snapshot) },
+      ),
+    scan: (range) => levelCursor(db, range),
+    batch: () => levelBatch(),
+    snapshot() {
+      const level = db.snapshot();
+      let open = true;
+      const snapshot: OpenSnapshot = {
+        level,
+        release() {
+          if (!open) return;
+          open = false;
+          void level.close();
+        },
+      };
+      return snapshot;
+    },
+    watch(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    approximateBytes: (from, to) => (db as unknown as Sized).approximateSize(from, to),
+    async close() {
+      await tail.catch(() => undefined);
+      await db.close();
+    },
+  };
+
+  function levelBatch(): HotBatch {
+    const chained = db.batch();
+    const required: [Uint8Array, Uint8Array | undefined][] = [];
+    const keys: Uint8Array[] | undefined = listeners.size > 0 ? [] : undefined;
+    let operations = 0;
+    const write = async (sync: boolean): Promise<void> => {
+      for (const [key, value] of required) {
+        const found = db.getSync(key as Buffer);
+        if (value === undefined ? found !== undefined : found?.equals(value) !== true) {
+          await chained.close();
+          throw new PreconditionFailed(key);
+        }
+      }
+      // classic-level takes `sync` here; abstract-level's type does not know it.
+      await chained.write({ sync } as Record<string, unknown>);
+      if (keys !== undefined) for (const listener of listeners) listener(keys);
+    };
+    return {
+      put(key, value) {
+        chained.put(key as Buffer, value as Buffer);
+        keys?.push(key);
+        operations++;
+      },
+      delete(key) {
+        chained.del(key as Buffer);
+        keys?.push(key);
+        operations++;
+      },
+      require: (key, value) => void required.push([key, value]),
+      get operations() {
+        return operations;
+      },
+      write({ sync }) {
+        const result = queued === 0 ? write(sync) : tail.then(() => write(sync));
+        queued++;
+        tail = result.then(
+          () => void queued--,
+          () => void queued--,
+        );
+        return result;
+      },
+    };
+  }
+}
+
+const getOptions = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
+
+function levelCursor(db: Database, range: HotRange): HotCursor {
+  const iterator = db.iterator({
+    gte: range.from as Buffer,
+    lt: range.to as Buffer,
+    reverse: range.reverse ?? false,
+    values: range.values ?? true,
+    limit: range.limit ?? -1,
+    // A scan passes once over much data; it must not push out the blocks that point reads need.
+    fillCache: range.limit !== undefined,
+    highWaterMarkBytes: levelReadAheadBytes,
+    ...(range.snapshot === undefined ? {} : { snapshot: levelSnapshot(range.snapshot)! }),
+  });
+  const keysOnly = range.values === false;
+  return {
+    async next(max) {
+      const entries = (await iterator.nextv(max)) as [Buffer, Buffer][];
+      if (keysOnly) for (const entry of entries) entry[1] = empty;
+      return entries;
+    },
+    seek: (key) => iterator.seek(key as Buffer),
+    close: () => iterator.close(),
+  };
+}
+
+const empty = Buffer.alloc(0);

@@ -1,0 +1,77 @@
+/**
+ * storage: where rows live.
+ *
+ * Layers, from below: `hot/` is an ordered key-value store (LevelDB, or memory in tests); `keys/` and `tuple/` say what its keys
+ * and values look like; `txn/` holds a transaction's overlay, checks it and commits it through one sequencer; `cold/` writes and
+ * reads Parquet files; `tiered/` joins both into one table and moves rows from hot to cold (flush). Nothing here knows SQL: rows
+ * come and go as arrays of values, tables as StoredTable (types.ts).
+ *
+ * Life: `openStorage` claims the data folder, opens the hot store, loads counters, sequences, table records and unfinished
+ * bulk transactions, removes what a crash left over (orphan files, uncommitted bulk rows, half-done clean-ups), and returns.
+ * `close` waits for commits and background work.
+ *
+ * Debugging: every key starts with a byte from keys/keyspace.ts, then the table id; `tupleSeq` and `tupleFlags` (tuple/header.ts)
+ * read a value's head; records are JSON after four bytes of checksum. After a failed write `sequencer.failure` says why nothing
+ * is accepted. The crash steps of a flush have names (`faults` option), at which tests stop it.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../base/index.ts';
+import { noColdTier } from './cold/cold-tier.ts';
+import type { Faults, StorageLog } from './engine.ts';
+import { openLevelStore } from './hot/level-store.ts';
+import type { HotStore } from './hot/types.ts';
+import { claimDataFolder } from './open/data-folder.ts';
+import { openEngine } from './open/engine.ts';
+import { loadTableStates } from './open/load.ts';
+import { makeStorage } from './open/storage.ts';
+import { removeBulk } from './txn/bulk.ts';
+import type { Storage } from './types.ts';
+
+export * from './types.ts';
+export type { Faults, StorageLog } from './engine.ts';
+export { UniqueConflictError } from './txn/errors.ts';
+
+export interface OpenStorageOptions {
+  /** Created when absent. */
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly log?: StorageLog;
+  readonly options?: {
+    /** LevelDB's block cache. */
+    readonly hotCacheBytes?: number;
+    /** A hot store to use instead of LevelDB in the data folder, for tests. */
+    readonly hotStore?: HotStore;
+    /** Called at each named step of a flush; for tests. */
+    readonly faults?: Faults;
+  };
+}
+
+const silentLog: StorageLog = {
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+/** Opens the storage in a data folder. Errors: see claimDataFolder and openLevelStore. */
+export async function openStorage(settings: OpenStorageOptions): Promise<Storage> {
+  const { dataDir, clock, log = silentLog, options = {} } = settings;
+  await claimDataFolder(dataDir);
+  await mkdir(join(dataDir, 'cold'), { recursive: true });
+  const store =
+    options.hotStore ??
+    (await openLevelStore(
+      join(dataDir, 'hot'),
+      options.hotCacheBytes === undefined ? {} : { cacheBytes: options.hotCacheBytes },
+    ));
+  const parts = await openEngine(store, noColdTier, {
+    clock,
+    log,
+    faults: options.faults ?? (() => undefined),
+  });
+  const { engine } = parts;
+  await loadTableStates(store, engine.tableState);
+  for (const [bulkId, record] of engine.bulks)
+    if (record.committed === null) await removeBulk(engine, bulkId);
+  return makeStorage(parts);
+}

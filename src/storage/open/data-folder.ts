@@ -1,0 +1,86 @@
+import { mkdir, open, readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PgError, SqlState } from '../../base/index.ts';
+
+/** Changes when an older server could misread the data folder. */
+export const dataFormat = 1;
+const markerName = 'pgtide.json';
+
+/**
+ * Makes sure that the folder is ours: creates it with a marker when it is absent or empty.
+ * Errors (FATAL): 58P01 when it holds something else, 55000 when its format is not ours.
+ */
+export async function claimDataFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw fatal(
+      SqlState.ioError,
+      `could not create the data folder "${folder}": ${messageOf(error)}`,
+    );
+  }
+  const path = join(folder, markerName);
+  const marker = await readMarker(path);
+  if (marker === undefined) {
+    const files = await readdir(folder);
+    if (files.length > 0)
+      throw fatal(
+        SqlState.undefinedFile,
+        `folder "${folder}" is not a pgtide data folder: it has files but no ${markerName}`,
+        'Choose an empty folder or one that pgtide has made.',
+      );
+    await writeMarker(path, folder);
+    return;
+  }
+  if (marker !== dataFormat)
+    throw fatal(
+      SqlState.objectNotInPrerequisiteState,
+      `data folder "${folder}" has format ${String(marker)}, this server needs format ${dataFormat}`,
+    );
+}
+
+async function readMarker(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw fatal(SqlState.ioError, `could not read "${path}": ${messageOf(error)}`);
+  }
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null && 'format' in parsed) return parsed.format;
+  } catch {
+    // Reported below: a marker that is no JSON is a format we do not know.
+  }
+  return 'unknown';
+}
+
+async function writeMarker(path: string, folder: string): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    await file.writeFile(`${JSON.stringify({ product: 'pgtide', format: dataFormat })}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await syncFolder(folder);
+}
+
+/** Makes new names in a folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function fatal(code: string, message: string, hint?: string): PgError {
+  return new PgError(code, message, { severity: 'FATAL', hint });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,92 @@
+import type { Clock } from '../../base/index.ts';
+import type { ColdTier } from '../cold/cold-tier.ts';
+import type { Engine, Faults, StorageLog, TableState } from '../engine.ts';
+import type { HotStore } from '../hot/types.ts';
+import type { TableRuntime } from '../keys/table-runtime.ts';
+import { tableRuntime } from '../keys/table-runtime.ts';
+import type { SequenceStore } from '../sequences.ts';
+import { openSequences } from '../sequences.ts';
+import { createSequencer } from '../txn/sequencer.ts';
+import type { TransactionState } from '../txn/state.ts';
+import type { StoredTable } from '../types.ts';
+import { loadBulks, newTableState } from './load.ts';
+
+export interface EngineParts {
+  readonly engine: Engine;
+  readonly sequences: SequenceStore;
+  readonly tableStates: ReadonlyMap<number, TableState>;
+  onCommitted(listener: (transaction: TransactionState) => void): void;
+  /** Aborts `closing` and waits for background work. */
+  settle(): Promise<void>;
+}
+
+/** Puts the parts that all of storage shares together; nothing runs yet. */
+export async function openEngine(
+  store: HotStore,
+  cold: ColdTier,
+  options: { readonly clock: Clock; readonly log: StorageLog; readonly faults: Faults },
+): Promise<EngineParts> {
+  const sequencer = createSequencer(store);
+  const sequences = await openSequences(store, sequencer);
+  const tableStates = new Map<number, TableState>();
+  const runtimes = new WeakMap<StoredTable, TableRuntime>();
+  const working = new Set<Promise<void>>();
+  const closing = new AbortController();
+  const committed: ((transaction: TransactionState) => void)[] = [];
+
+  const engine: Engine = {
+    store,
+    sequencer,
+    counters: sequencer.counters,
+    clock: options.clock,
+    log: options.log,
+    faults: options.faults,
+    cold,
+    bulks: await loadBulks(store),
+    listeners: new Set(),
+    unfixedReaders: new Set(),
+    closing: closing.signal,
+    tableState(tableId) {
+      let state = tableStates.get(tableId);
+      if (state === undefined) {
+        state = newTableState(tableId);
+        tableStates.set(tableId, state);
+      }
+      return state;
+    },
+    runtime(table) {
+      let runtime = runtimes.get(table);
+      if (runtime === undefined) {
+        runtime = tableRuntime(table);
+        runtimes.set(table, runtime);
+      }
+      return runtime;
+    },
+    sequencesDirty: () => sequences.dirty,
+    committed(transaction) {
+      for (const listener of committed) listener(transaction);
+    },
+    background(work) {
+      const guarded = work
+        .catch((error: unknown) => {
+          if (!closing.signal.aborted)
+            options.log.error({ err: error }, 'background work of the storage failed');
+        })
+        .finally(() => working.delete(guarded));
+      working.add(guarded);
+    },
+  };
+  sequencer.beforeWrite(() => {
+    for (const reader of engine.unfixedReaders) reader.fix();
+  });
+  return {
+    engine,
+    sequences,
+    tableStates,
+    onCommitted: (listener) => void committed.push(listener),
+    async settle() {
+      closing.abort();
+      while (working.size > 0) await Promise.allSettled(working);
+    },
+  };
+}

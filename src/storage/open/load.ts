@@ -1,0 +1,68 @@
+import type { TableState } from '../engine.ts';
+import type { HotStore } from '../hot/types.ts';
+import { prefixEnd } from '../keys/buffer.ts';
+import { Keyspace } from '../keys/keyspace.ts';
+import type { BulkRecord, TableRecord } from '../records.ts';
+import { decodeRecord } from '../records.ts';
+
+export function newTableState(tableId: number): TableState {
+  return {
+    tableId,
+    version: 0,
+    lastCommit: 0,
+    lastMoved: 0,
+    special: false,
+    marks: 0,
+    flushing: 0,
+    maxKeys: new Map(),
+    loadingMaxKeys: new Set(),
+  };
+}
+
+/** What must be known of tables before the first read; returns the tables whose truncate was interrupted. */
+export async function loadTableStates(
+  store: HotStore,
+  tableState: (tableId: number) => TableState,
+): Promise<{ readonly cleaning: number[]; readonly cold: number[] }> {
+  const cleaning: number[] = [];
+  const cold: number[] = [];
+  await each(store, Keyspace.table, true, (key, value) => {
+    const tableId = key.readUInt32BE(1);
+    const record = decodeRecord<TableRecord>(value, `the record of table ${tableId}`);
+    tableState(tableId).special = true;
+    if (record.cleaning) cleaning.push(tableId);
+    if (record.cold) cold.push(tableId);
+  });
+  await each(store, Keyspace.marks, false, (key) => {
+    tableState(key.readUInt32BE(1)).marks++;
+  });
+  return { cleaning, cold };
+}
+
+export async function loadBulks(store: HotStore): Promise<Map<number, BulkRecord>> {
+  const bulks = new Map<number, BulkRecord>();
+  await each(store, Keyspace.bulk, true, (key, value) => {
+    const id = key.readUIntBE(1, 6);
+    bulks.set(id, decodeRecord<BulkRecord>(value, `the record of bulk transaction ${id}`));
+  });
+  return bulks;
+}
+
+async function each(
+  store: HotStore,
+  keyspace: number,
+  values: boolean,
+  visit: (key: Buffer, value: Buffer) => void,
+): Promise<void> {
+  const from = Buffer.from([keyspace]);
+  const cursor = store.scan({ from, to: prefixEnd(from), values });
+  try {
+    for (;;) {
+      const entries = await cursor.next(4096);
+      if (entries.length === 0) return;
+      for (const [key, value] of entries) visit(key, value);
+    }
+  } finally {
+    await cursor.close();
+  }
+}

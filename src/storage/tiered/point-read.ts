@@ -1,0 +1,110 @@
+import { keyText } from '../keys/buffer.ts';
+import { Keyspace, inKeyspace, tablePrefixBytes } from '../keys/keyspace.ts';
+import type { TableRuntime } from '../keys/table-runtime.ts';
+import type { Engine } from '../engine.ts';
+import type { TableOverlay } from '../txn/overlay.ts';
+import { isTruncated } from '../txn/overlay.ts';
+import type { View } from '../txn/reader.ts';
+import { checkTuple, foreign, invisible, storedRow, visibleSeq } from '../txn/visibility.ts';
+import type { ScanStats, StoredRow } from '../types.ts';
+
+/** What the hot store and memory know of one key. */
+export type HotLookup =
+  | { readonly kind: 'row'; readonly row: StoredRow }
+  | { readonly kind: 'absent' }
+  /** Spilled by another transaction that has not committed. */
+  | { readonly kind: 'foreign' }
+  /** Not hot; the cold tier may have it. */
+  | { readonly kind: 'cold?' };
+
+export interface PointContext {
+  readonly engine: Engine;
+  readonly view: View;
+  readonly ownBulk: number;
+  readonly overlay: TableOverlay | undefined;
+}
+
+/** Soft-deleted rows are returned; the caller looks at `deleted`. */
+export function lookupHot(
+  context: PointContext,
+  runtime: TableRuntime,
+  userId: string,
+  key: Buffer,
+): HotLookup {
+  const { engine, view, overlay, ownBulk } = context;
+  const { table } = runtime;
+  if (overlay !== undefined && overlay.rows.size > 0) {
+    const own = overlay.rows.get(keyText(key));
+    if (own !== undefined)
+      return own.tuple === null
+        ? absent
+        : {
+            kind: 'row',
+            row: storedRow(runtime, own.key, own.tuple, 0, userId, undefined, 'overlay'),
+          };
+  }
+  if (isTruncated(overlay, userId)) return absent;
+  const state = engine.tableState(table.tableId);
+  const tuple = view.get(key);
+  const limits = view.limits(state, userId);
+  if (tuple !== undefined) {
+    checkTuple(table, key, tuple);
+    const seq = visibleSeq(engine, tuple, view.seq, limits, ownBulk);
+    if (seq === foreign) return { kind: 'foreign' };
+    if (seq !== invisible)
+      return { kind: 'row', row: storedRow(runtime, key, tuple, seq, userId, undefined, 'hot') };
+  }
+  return limits.watermark > 0 ? { kind: 'cold?' } : absent;
+}
+
+/** By full row key, both tiers. Soft-deleted rows are returned. */
+export async function lookupRow(
+  context: PointContext,
+  runtime: TableRuntime,
+  userId: string,
+  key: Buffer,
+  stats?: ScanStats,
+): Promise<StoredRow | 'foreign' | undefined> {
+  const hot = lookupHot(context, runtime, userId, key);
+  switch (hot.kind) {
+    case 'row':
+      return hot.row;
+    case 'absent':
+      return undefined;
+    case 'foreign':
+      return 'foreign';
+    case 'cold?': {
+      const rows = await lookupCold(context, runtime, userId, [key], stats);
+      return rows[0];
+    }
+  }
+}
+
+/** The visible cold versions of some keys of one scope, parallel to `keys`. */
+export async function lookupCold(
+  context: PointContext,
+  runtime: TableRuntime,
+  userId: string,
+  keys: readonly Buffer[],
+  stats?: ScanStats,
+): Promise<(StoredRow | undefined)[]> {
+  const { engine, view } = context;
+  const state = engine.tableState(runtime.table.tableId);
+  const limits = view.limits(state, userId);
+  const least = keys.map((key) => {
+    const mark = state.marks === 0 ? undefined : view.get(markKey(runtime, key));
+    return Math.max(limits.truncatedBefore, mark === undefined ? 0 : markSeq(mark));
+  });
+  return await engine.cold.lookup(view, runtime, userId, limits, keys, least, stats);
+}
+
+export function markKey(runtime: TableRuntime, fullKey: Buffer): Buffer {
+  return inKeyspace(Keyspace.marks, runtime.table.tableId, fullKey.subarray(tablePrefixBytes));
+}
+
+/** Cold versions below this seq are superseded. */
+export function markSeq(mark: Buffer): number {
+  return mark.readUIntLE(0, 6);
+}
+
+const absent: HotLookup = { kind: 'absent' };

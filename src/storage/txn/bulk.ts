@@ -1,0 +1,199 @@
+import type { Engine } from '../engine.ts';
+import { keyText, prefixEnd } from '../keys/buffer.ts';
+import { Keyspace, bulkKey, indexPrefix, tablePrefix } from '../keys/keyspace.ts';
+import { scopeLength } from '../keys/scope.ts';
+import { encodeRecord } from '../records.ts';
+import type { BulkRecord } from '../records.ts';
+import { TupleFlag, sealTuple, tupleFlags, tupleSeq } from '../tuple/header.ts';
+import { raiseMaxKeys, validate } from './commit.ts';
+import type { OverlayIndexEntry, OverlayRow, TableOverlay } from './overlay.ts';
+import { tableOverlay } from './overlay.ts';
+import type { TransactionState } from './state.ts';
+import { isDeleted } from './visibility.ts';
+
+/**
+ * Bulk transactions. A transaction's overlay would need memory for all its rows; past `spillBytes` the rows that are plain
+ * inserts go to the hot store ahead of the commit, marked provisional under the transaction's bulk id. The commit writes
+ * one record (id → seq) that makes them all visible; without it they are not there, and rollback or the next start removes
+ * them.
+ */
+export const spillBytes = 8 * 1024 * 1024;
+/** Spilled batches being written at a time. */
+export const spillsInFlightMax = 2;
+/** Keys per batch when rows are removed in the background. */
+export const removeBatchKeys = 4096;
+
+/** Spills when the overlay has grown too large. Errors as commit's. */
+export async function spillIfLarge(state: TransactionState): Promise<void> {
+  let bytes = 0;
+  for (const overlay of state.overlays.values()) bytes += overlay.bytes;
+  if (bytes < spillBytes) return;
+  while (state.spills.length >= spillsInFlightMax) await state.spills.shift();
+  await state.engine.sequencer.room();
+  const spilled: TableOverlay[] = [];
+  for (const overlay of state.overlays.values()) {
+    const part = takeInserts(overlay);
+    if (part !== undefined) spilled.push(part);
+  }
+  if (spilled.length === 0) return;
+  state.spills.push(watched(submitSpill(state, spilled)));
+}
+
+function watched(work: Promise<unknown>): Promise<unknown> {
+  // Awaited by the next spill or the commit; until then a failure is no unhandled rejection.
+  work.catch(() => undefined);
+  return work;
+}
+
+function submitSpill(state: TransactionState, spilled: readonly TableOverlay[]): Promise<number> {
+  const { engine } = state;
+  return engine.sequencer.submit({
+    sync: true,
+    takesSeq: false,
+    validate: () => validate(state, spilled),
+    write(writer) {
+      if (state.bulkId === 0) state.bulkId = ++engine.counters.bulkId;
+      for (const { table } of spilled) state.spilledTables.set(table.tableId, table);
+      saveBulk(state, (key, value) => writer.put(key, value));
+      for (const overlay of spilled) {
+        for (const row of overlay.rows.values()) {
+          sealTuple(row.tuple!, state.bulkId, true);
+          writer.put(row.key, row.tuple!);
+        }
+        raiseMaxKeys(engine.tableState(overlay.table.tableId), overlay);
+        for (const entry of overlay.index.values()) writer.put(entry.key, entry.tail!);
+      }
+    },
+  });
+}
+
+function saveBulk(state: TransactionState, put: (key: Buffer, value: Buffer) => void): void {
+  const record: BulkRecord = {
+    tables: [...state.spilledTables.keys()],
+    indexes: [...state.spilledIndexes],
+    committed: null,
+  };
+  state.engine.bulks.set(state.bulkId, record);
+  put(bulkKey(state.bulkId), encodeRecord(record));
+}
+
+/** Writes entries of an index that nobody reads yet. */
+export async function spillIndexEntries(
+  state: TransactionState,
+  tableId: number,
+  indexId: number,
+  entries: readonly OverlayIndexEntry[],
+): Promise<void> {
+  while (state.spills.length >= spillsInFlightMax) await state.spills.shift();
+  await state.engine.sequencer.room();
+  const work = state.engine.sequencer.submit({
+    sync: true,
+    takesSeq: false,
+    write(writer) {
+      if (state.bulkId === 0) state.bulkId = ++state.engine.counters.bulkId;
+      if (!state.spilledIndexes.some(([, id]) => id === indexId))
+        state.spilledIndexes.push([tableId, indexId]);
+      saveBulk(state, (key, value) => writer.put(key, value));
+      for (const entry of entries) writer.put(entry.key, entry.tail!);
+    },
+  });
+  state.spills.push(watched(work));
+}
+
+/** Moves the rows that are plain inserts, with their index entries, out of the overlay. */
+function takeInserts(overlay: TableOverlay): TableOverlay | undefined {
+  const part = tableOverlay(overlay.table);
+  const rest = new Map<string, OverlayRow>();
+  for (const [text, row] of overlay.rows) {
+    const plain = row.baseSeq === 0 && row.tuple !== null && !isDeleted(row.tuple);
+    (plain ? part.rows : rest).set(text, row);
+  }
+  if (part.rows.size === 0) return undefined;
+  const restIndex = new Map<string, OverlayIndexEntry>();
+  for (const [text, entry] of overlay.index) {
+    const plain = entry.base === null && entry.tail !== null && part.rows.has(ownerText(entry));
+    (plain ? part.index : restIndex).set(text, entry);
+  }
+  overlay.rows = rest;
+  overlay.index = restIndex;
+  overlay.sorted = undefined;
+  overlay.bytes = 0;
+  return part;
+}
+
+/** Start of an index entry's scope. */
+const indexScopeAt = 9;
+
+/** The full row key that an index entry leads to. */
+export function ownerKey(entryKey: Buffer, tail: Buffer): Buffer {
+  const scopeEnd = scopeLength(entryKey, indexScopeAt);
+  return Buffer.concat([
+    tablePrefix(Keyspace.rows, entryKey.readUInt32BE(1)),
+    entryKey.subarray(indexScopeAt, scopeEnd),
+    tail,
+  ]);
+}
+
+function ownerText(entry: OverlayIndexEntry): string {
+  return keyText(ownerKey(entry.key, entry.tail!));
+}
+
+/** Removes what an uncommitted bulk transaction has spilled; repeats safely. */
+export async function removeBulk(engine: Engine, bulkId: number): Promise<void> {
+  const record = engine.bulks.get(bulkId);
+  if (record === undefined) return;
+  const spilled = (tuple: Buffer | undefined): boolean =>
+    tuple !== undefined &&
+    (tupleFlags(tuple) & TupleFlag.provisional) !== 0 &&
+    tupleSeq(tuple) === bulkId;
+  for (const [tableId, indexId] of record.indexes)
+    await removeWhere(engine, indexPrefix(tableId, indexId), () => true);
+  for (const tableId of record.tables) {
+    // Entries first: they are found by their rows.
+    await removeWhere(engine, tablePrefix(Keyspace.index, tableId), (key, tail) =>
+      spilled(engine.sequencer.latest(ownerKey(key, tail))),
+    );
+    await removeWhere(engine, tablePrefix(Keyspace.rows, tableId), (_, tuple) => spilled(tuple));
+  }
+  await engine.sequencer.submit({
+    sync: true,
+    takesSeq: false,
+    write: (writer) => writer.delete(bulkKey(bulkId)),
+  });
+  engine.bulks.delete(bulkId);
+}
+
+/**
+ * Deletes the keys under a prefix that `condemned` names, a batch at a time. Each is judged again when its batch is accepted,
+ * by its latest value, so that what has changed meanwhile stays.
+ */
+export async function removeWhere(
+  engine: Engine,
+  prefix: Buffer,
+  condemned: (key: Buffer, value: Buffer) => boolean,
+): Promise<number> {
+  const cursor = engine.store.scan({ from: prefix, to: prefixEnd(prefix) });
+  let removed = 0;
+  try {
+    for (;;) {
+      const entries = await cursor.next(removeBatchKeys);
+      if (entries.length === 0) return removed;
+      const doomed = entries.filter(([key, value]) => condemned(key, value));
+      if (doomed.length === 0) continue;
+      await engine.sequencer.submit({
+        sync: false,
+        takesSeq: false,
+        write(writer) {
+          for (const [key] of doomed) {
+            const value = engine.sequencer.latest(key);
+            if (value === undefined || !condemned(key, value)) continue;
+            writer.delete(key);
+            removed++;
+          }
+        },
+      });
+    }
+  } finally {
+    await cursor.close();
+  }
+}

@@ -1,0 +1,133 @@
+import type { Engine, TableState } from '../engine.ts';
+import type { HotSnapshot } from '../hot/types.ts';
+import { Keyspace, scopePrefix, stateKey, tablePrefix } from '../keys/keyspace.ts';
+import type { ScopeRecord, TableRecord } from '../records.ts';
+import { decodeRecord, noScopeRecord, noTableRecord } from '../records.ts';
+import { seqOfState } from './sequencer.ts';
+
+/** What decides which stored versions of a scope's rows count. */
+export interface Limits {
+  readonly watermark: number;
+  readonly truncatedBefore: number;
+  readonly manifestVersion: number;
+}
+
+const noLimits: Limits = { watermark: 0, truncatedBefore: 0, manifestVersion: 0 };
+
+/** A consistent state of the hot store to read from. */
+export interface View {
+  /** Commits above are not seen. Infinity: everything accepted, written or not. */
+  readonly seq: number;
+  get(key: Buffer): Buffer | undefined;
+  limits(table: TableState, userId: string): Limits;
+  tableRecord(table: TableState): TableRecord;
+}
+
+/** One statement's view. Takes its snapshot when needed: a single point read goes without. */
+export interface Reader extends View {
+  /** The snapshot to scan with. */
+  hot(): HotSnapshot;
+  retain(): void;
+  release(): void;
+}
+
+export function createReader(engine: Engine): Reader {
+  let snapshot: HotSnapshot | undefined;
+  let snapshotSeq = 0;
+  let holders = 1;
+  const memo = new Map<string, Limits>();
+  const self = { fix };
+
+  function fix(): void {
+    if (snapshot !== undefined) return;
+    engine.unfixedReaders.delete(self);
+    snapshot = engine.store.snapshot();
+    // While a batch is being written, only the snapshot itself can tell whether it holds it.
+    snapshotSeq = engine.sequencer.writing
+      ? seqOfState(engine.store.getSync(stateKey, snapshot))
+      : engine.sequencer.appliedSeq;
+  }
+  const get = (key: Buffer): Buffer | undefined => {
+    if (snapshot === undefined) {
+      // Nothing is being written: the store stays as it is until beforeWrite, which fixes this reader.
+      if (engine.sequencer.writing) fix();
+      else engine.unfixedReaders.add(self);
+    }
+    return engine.store.getSync(key, snapshot);
+  };
+  return {
+    get seq() {
+      return snapshot === undefined ? engine.sequencer.appliedSeq : snapshotSeq;
+    },
+    get,
+    hot() {
+      fix();
+      return snapshot!;
+    },
+    limits(table, userId) {
+      if (!table.special) return noLimits;
+      const name = `${table.tableId} ${userId}`;
+      let limits = memo.get(name);
+      if (limits === undefined) {
+        limits = readLimits(get, table, userId);
+        memo.set(name, limits);
+      }
+      return limits;
+    },
+    tableRecord: (table) => readTableRecord(get, table.tableId),
+    retain() {
+      holders++;
+    },
+    release() {
+      if (--holders > 0) return;
+      engine.unfixedReaders.delete(self);
+      snapshot?.release();
+    },
+  };
+}
+
+/** Everything accepted so far; what writers check against. */
+export function latestView(engine: Engine): View {
+  const get = (key: Buffer): Buffer | undefined => engine.sequencer.latest(key);
+  return {
+    seq: Infinity,
+    get,
+    limits: (table, userId) => (table.special ? readLimits(get, table, userId) : noLimits),
+    tableRecord: (table) => readTableRecord(get, table.tableId),
+  };
+}
+
+export function readTableRecord(
+  get: (key: Buffer) => Buffer | undefined,
+  tableId: number,
+): TableRecord {
+  const bytes = get(tablePrefix(Keyspace.table, tableId));
+  return bytes === undefined
+    ? noTableRecord
+    : decodeRecord(bytes, `the record of table ${tableId}`);
+}
+
+export function readScopeRecord(
+  get: (key: Buffer) => Buffer | undefined,
+  tableId: number,
+  userId: string,
+): ScopeRecord {
+  const bytes = get(scopePrefix(Keyspace.scope, tableId, userId));
+  return bytes === undefined
+    ? noScopeRecord
+    : decodeRecord(bytes, `the record of a scope of table ${tableId}`);
+}
+
+function readLimits(
+  get: (key: Buffer) => Buffer | undefined,
+  table: TableState,
+  userId: string,
+): Limits {
+  const ofTable = readTableRecord(get, table.tableId);
+  const ofScope = readScopeRecord(get, table.tableId, userId);
+  return {
+    watermark: ofScope.watermark,
+    truncatedBefore: Math.max(ofTable.truncatedBefore, ofScope.truncatedBefore),
+    manifestVersion: ofScope.manifestVersion,
+  };
+}

@@ -1,0 +1,226 @@
+import { PgError, SqlState, assert } from '../../base/index.ts';
+import type { HotBatch, HotStore } from '../hot/types.ts';
+import { keyText } from '../keys/buffer.ts';
+import { stateKey } from '../keys/keyspace.ts';
+import { decodeRecord, encodeRecord } from '../records.ts';
+
+/** A group takes no further commit once it is this large; later ones wait for the next. */
+export const groupBytesMax = 8 * 1024 * 1024;
+
+/** Counters that never go back; saved with every group. */
+export interface Counters {
+  /** Last commit sequence number given out. */
+  seq: number;
+  rowId: number;
+  fileId: number;
+  bulkId: number;
+}
+
+export interface CommitWriter {
+  readonly seq: number;
+  put(key: Buffer, value: Buffer): void;
+  delete(key: Buffer): void;
+}
+
+export interface CommitRequest {
+  readonly sync: boolean;
+  /** False for what changes no visible row (spilled rows, lazy deletion, sequences): it gets no seq of its own. */
+  readonly takesSeq: boolean;
+  /** Throws when the commit may not happen. Runs in the same tick as `write`, with every earlier commit visible. */
+  validate?(): void;
+  write(writer: CommitWriter): void;
+  /** Once written (and synced, if asked), in commit order, before the promise resolves. */
+  written?(seq: number): void;
+}
+
+interface Group {
+  readonly batch: HotBatch;
+  readonly values: Map<string, Buffer | undefined>;
+  readonly waiting: {
+    resolve(seq: number): void;
+    reject(error: unknown): void;
+    seq: number;
+    request: CommitRequest;
+  }[];
+  sync: boolean;
+  bytes: number;
+}
+
+/**
+ * Gives commits their order. One batch is written at a time; what arrives meanwhile gathers for the next (group commit).
+ * After a failed write the outcome is unknown, so nothing more is accepted until the store is reopened.
+ */
+export interface Sequencer {
+  readonly counters: Counters;
+  /** Resolves with the commit's seq (or the latest one when it takes none). */
+  submit(request: CommitRequest): Promise<number>;
+  /** Resolves when a commit handed in within the same tick would be accepted at once. */
+  room(): Promise<void>;
+  /** The value of a key with all accepted commits applied, written or not. */
+  latest(key: Buffer): Buffer | undefined;
+  /** Last seq known to be written. */
+  readonly appliedSeq: number;
+  /** Whether a batch is being written right now: a snapshot taken now may or may not hold it. */
+  readonly writing: boolean;
+  /** Called just before a batch is handed to the store. */
+  beforeWrite(listener: () => void): void;
+  /** Adds to every group, as it is closed: sequence reservations. */
+  onGroup(contribute: (writer: CommitWriter) => void): void;
+  /** Why nothing is accepted any more. */
+  readonly failure: PgError | undefined;
+  /** Waits for all accepted commits, then accepts no more. */
+  stop(): Promise<void>;
+}
+
+export function createSequencer(store: HotStore): Sequencer {
+  const counters: Counters = readCounters(store);
+  let appliedSeq = counters.seq;
+  let gathering: Group | undefined;
+  let inFlight: Group | undefined;
+  let scheduled = false;
+  let failure: PgError | undefined;
+  let stopped = false;
+  const room: (() => void)[] = [];
+  const idle: (() => void)[] = [];
+  const beforeWrite: (() => void)[] = [];
+  const contributors: ((writer: CommitWriter) => void)[] = [];
+
+  const full = (): boolean =>
+    failure === undefined && gathering !== undefined && gathering.bytes > groupBytesMax;
+
+  const writerOf = (group: Group, seq: number): CommitWriter => ({
+    seq,
+    put(key, value) {
+      group.batch.put(key, value);
+      group.values.set(keyText(key), value);
+      group.bytes += key.length + value.length;
+    },
+    delete(key) {
+      group.batch.delete(key);
+      group.values.set(keyText(key), undefined);
+      group.bytes += key.length;
+    },
+  });
+
+  const schedule = (): void => {
+    if (scheduled || inFlight !== undefined || gathering === undefined) return;
+    scheduled = true;
+    // The rest of this tick may bring more commits.
+    queueMicrotask(() => {
+      scheduled = false;
+      void writeGroup();
+    });
+  };
+
+  async function writeGroup(): Promise<void> {
+    const group = gathering;
+    if (group === undefined || inFlight !== undefined) return;
+    for (const listener of beforeWrite) listener();
+    const writer = writerOf(group, counters.seq);
+    for (const contribute of contributors) contribute(writer);
+    group.batch.put(stateKey, encodeRecord(counters));
+    inFlight = group;
+    gathering = undefined;
+    for (const wake of room.splice(0)) wake();
+    try {
+      await group.batch.write({ sync: group.sync });
+    } catch (error) {
+      fail(group, error);
+      return;
+    }
+    inFlight = undefined;
+    for (const waiter of group.waiting) {
+      if (waiter.request.takesSeq) appliedSeq = waiter.seq;
+      waiter.request.written?.(waiter.seq);
+      waiter.resolve(waiter.seq);
+    }
+    schedule();
+    if (gathering === undefined) for (const wake of idle.splice(0)) wake();
+  }
+
+  function fail(group: Group, error: unknown): void {
+    failure = writeFailure(error);
+    // The group stays "in flight": whether it is on disk is unknown, and readers see what the store has.
+    const lost = [...group.waiting, ...(gathering?.waiting ?? [])];
+    gathering = undefined;
+    for (const waiter of lost) waiter.reject(failure);
+    for (const wake of room.splice(0)) wake();
+    for (const wake of idle.splice(0)) wake();
+  }
+
+  const sequencer: Sequencer = {
+    counters,
+    async submit(request) {
+      while (full()) await new Promise<void>((resolve) => room.push(resolve));
+      if (failure !== undefined) throw failure;
+      assert(!stopped, 'a commit after close');
+      request.validate?.();
+      gathering ??= { batch: store.batch(), values: new Map(), waiting: [], sync: false, bytes: 0 };
+      const group = gathering;
+      if (request.takesSeq) counters.seq++;
+      const seq = counters.seq;
+      request.write(writerOf(group, seq));
+      group.sync ||= request.sync;
+      const done = new Promise<number>((resolve, reject) => {
+        group.waiting.push({ resolve, reject, seq, request });
+      });
+      schedule();
+      return await done;
+    },
+    async room() {
+      while (full()) await new Promise<void>((resolve) => room.push(resolve));
+    },
+    latest(key) {
+      if (gathering !== undefined || inFlight !== undefined) {
+        const text = keyText(key);
+        if (gathering?.values.has(text) === true) return gathering.values.get(text);
+        if (failure === undefined && inFlight?.values.has(text) === true)
+          return inFlight.values.get(text);
+      }
+      return store.getSync(key);
+    },
+    get appliedSeq() {
+      return appliedSeq;
+    },
+    get writing() {
+      return inFlight !== undefined;
+    },
+    beforeWrite: (listener) => void beforeWrite.push(listener),
+    onGroup: (contribute) => void contributors.push(contribute),
+    get failure() {
+      return failure;
+    },
+    async stop() {
+      while (failure === undefined && (gathering !== undefined || inFlight !== undefined))
+        await new Promise<void>((resolve) => idle.push(resolve));
+      stopped = true;
+    },
+  };
+  return sequencer;
+}
+
+/** The seq of the last commit in a snapshot's state record. */
+export function seqOfState(bytes: Buffer | undefined): number {
+  return bytes === undefined ? 0 : decodeRecord<Counters>(bytes, 'the state of the hot store').seq;
+}
+
+function readCounters(store: HotStore): Counters {
+  const bytes = store.getSync(stateKey);
+  if (bytes === undefined) return { seq: 0, rowId: 0, fileId: 0, bulkId: 0 };
+  return { ...decodeRecord<Counters>(bytes, 'the state of the hot store') };
+}
+
+function writeFailure(error: unknown): PgError {
+  const text = error instanceof Error ? error.message : String(error);
+  const full = /ENOSPC|no space left/i.test(text);
+  return new PgError(
+    full ? SqlState.diskFull : SqlState.ioError,
+    full
+      ? `could not write to the data folder: no space left on device`
+      : `could not write to the data folder: ${text}`,
+    {
+      detail: 'Whether the last transactions were committed is unknown.',
+      hint: 'Nothing more is written until the server is restarted; reads go on.',
+    },
+  );
+}

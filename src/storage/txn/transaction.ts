@@ -1,0 +1,255 @@
+import { assert, notSupported } from '../../base/index.ts';
+import type { Row, Value } from '../../types/value.ts';
+import type { Engine } from '../engine.ts';
+import { Keyspace, inKeyspace } from '../keys/keyspace.ts';
+import { indexRows } from '../tiered/index-lookup.ts';
+import type { ReadContext } from '../tiered/hot-scan.ts';
+import { lookupHot, lookupRow } from '../tiered/point-read.ts';
+import type { PointContext } from '../tiered/point-read.ts';
+import { scanRows } from '../tiered/scan.ts';
+import type {
+  CommitResult,
+  StorageTransaction,
+  StoredRow,
+  StoredTable,
+  UniqueConflict,
+} from '../types.ts';
+import { removeBulk, spillIfLarge } from './bulk.ts';
+import { commitTransaction, scopeText } from './commit.ts';
+import { isNewMax, loadMaxKey } from './max-key.ts';
+import { isTruncated } from './overlay.ts';
+import type { Reader } from './reader.ts';
+import { createReader } from './reader.ts';
+import type { TransactionState } from './state.ts';
+import { latestContext, overlayOf, transactionState } from './state.ts';
+import { truncateTable } from './truncate.ts';
+import { userOfKey } from './visibility.ts';
+import { deleteRow, insertRow, insertRowSync, newRowKey, updateRow } from './write.ts';
+
+/** Batches of at least this many rows are worth looking up the largest key for. */
+const maxKeyWorthRows = 64;
+/** Rows between two looks at the overlay's size. */
+const spillCheckRows = 512;
+
+/** What other parts of storage need of a transaction beyond its interface. */
+export interface InternalTransaction extends StorageTransaction {
+  readonly state: TransactionState;
+  readContext(): ReadContext;
+}
+
+export function beginTransaction(engine: Engine): InternalTransaction {
+  const state = transactionState(engine);
+  let reader: Reader | undefined;
+  let open = true;
+
+  const check = (): void => assert(open, 'a call to a transaction that has ended');
+  const currentReader = (): Reader => (reader ??= createReader(engine));
+  const readContext = (): ReadContext => ({
+    engine,
+    reader: currentReader(),
+    ownBulk: state.bulkId,
+    overlay: (tableId) => state.overlays.get(tableId),
+  });
+  const pointContext = (table: StoredTable): PointContext => ({
+    engine,
+    view: currentReader(),
+    ownBulk: state.bulkId,
+    overlay: state.overlays.get(table.tableId),
+  });
+  const end = (): void => {
+    open = false;
+    reader?.release();
+    reader = undefined;
+  };
+  const ownRow = (table: StoredTable, key: Buffer, userId: string): StoredRow => {
+    const found = lookupHot(latestContext(state, table), engine.runtime(table), userId, key);
+    assert(found.kind === 'row', 'a row that was just written');
+    return found.row;
+  };
+
+  return {
+    state,
+    readContext() {
+      check();
+      return readContext();
+    },
+    newStatement() {
+      check();
+      reader?.release();
+      const fresh = createReader(engine);
+      reader = fresh;
+      return {
+        get seq() {
+          return fresh.seq;
+        },
+        release() {
+          if (reader === fresh) {
+            fresh.release();
+            reader = undefined;
+          }
+        },
+      };
+    },
+    async getByKey(table, key) {
+      check();
+      const full = inKeyspace(Keyspace.rows, table.tableId, key);
+      const runtime = engine.runtime(table);
+      const row = await lookupRow(pointContext(table), runtime, userOfKey(table, full), full);
+      return row === 'foreign' ? undefined : row;
+    },
+    getByKeySync(table, key) {
+      check();
+      const full = inKeyspace(Keyspace.rows, table.tableId, key);
+      const runtime = engine.runtime(table);
+      const found = lookupHot(pointContext(table), runtime, userOfKey(table, full), full);
+      if (found.kind === 'cold?') return 'unknown';
+      return found.kind === 'row' ? found.row : undefined;
+    },
+    async get(table, userId, key) {
+      check();
+      const runtime = engine.runtime(table);
+      const row = await lookupRow(
+        pointContext(table),
+        runtime,
+        userId,
+        runtime.keyOfValues(userId, key),
+      );
+      return row === 'foreign' || row?.deleted === true ? undefined : row;
+    },
+    getSync(table, userId, key) {
+      check();
+      const runtime = engine.runtime(table);
+      const found = lookupHot(
+        pointContext(table),
+        runtime,
+        userId,
+        runtime.keyOfValues(userId, key),
+      );
+      switch (found.kind) {
+        case 'row':
+          return found.row.deleted ? undefined : found.row;
+        case 'cold?':
+          return 'unknown';
+        case 'absent':
+        case 'foreign':
+          return undefined;
+      }
+    },
+    scan(table, options) {
+      check();
+      return scanRows(readContext(), engine.runtime(table), options);
+    },
+    indexLookup(table, index, userId, values, options = {}) {
+      check();
+      return indexRows(readContext(), engine.runtime(table), index, userId, values, options);
+    },
+    async insert(table, userId, values) {
+      check();
+      const runtime = engine.runtime(table);
+      const key = newRowKey(state, runtime, userId, values);
+      const conflict = await insertRow(state, runtime, userId, values, key);
+      if (conflict !== undefined) return { conflict };
+      const row = ownRow(table, key, userId);
+      await spillIfLarge(state);
+      return { row };
+    },
+    async update(table, old, values) {
+      check();
+      refuseStream(table, 'UPDATE');
+      const updated = await updateRow(state, engine.runtime(table), old, values);
+      if ('conflict' in updated) return updated;
+      return { row: ownRow(table, updated.key, old.userId) };
+    },
+    async delete(table, old, mode) {
+      check();
+      refuseStream(table, 'DELETE');
+      deleteRow(state, engine.runtime(table), old, mode);
+    },
+    async truncate(table, scope) {
+      check();
+      await truncateTable(state, readContext(), engine.runtime(table), scope);
+    },
+    putMeta(key, value) {
+      check();
+      state.meta.set(key, value);
+    },
+    async insertMany(table, userId, rows) {
+      check();
+      return await insertMany(state, table, userId, rows);
+    },
+    get hasWrites() {
+      if (state.bulkId !== 0 || state.meta.size > 0) return true;
+      for (const overlay of state.overlays.values())
+        if (overlay.rows.size > 0 || overlay.truncatedAll || overlay.truncatedScopes.size > 0)
+          return true;
+      return false;
+    },
+    async commit({ sync }): Promise<CommitResult> {
+      check();
+      const wrote = this.hasWrites || [...state.overlays.values()].some((o) => o.index.size > 0);
+      end();
+      if (!wrote) {
+        if (engine.sequencesDirty())
+          await engine.sequencer.submit({ sync, takesSeq: false, write: () => undefined });
+        return { seq: engine.sequencer.appliedSeq };
+      }
+      try {
+        while (state.spills.length > 0) await state.spills.shift();
+        const seq = await commitTransaction(state, sync);
+        engine.committed(state);
+        return { seq };
+      } catch (error) {
+        await abandon(state);
+        throw error;
+      }
+    },
+    async rollback() {
+      check();
+      end();
+      await abandon(state);
+    },
+  };
+}
+
+/** Drops the overlay; what had been spilled is removed from the hot store. */
+async function abandon(state: TransactionState): Promise<void> {
+  state.overlays.clear();
+  await Promise.allSettled(state.spills.splice(0));
+  if (state.bulkId === 0 || state.engine.sequencer.failure !== undefined) return;
+  await removeBulk(state.engine, state.bulkId);
+}
+
+async function insertMany(
+  state: TransactionState,
+  table: StoredTable,
+  userId: string,
+  rows: readonly Row[],
+): Promise<{ conflict: UniqueConflict; at: number } | undefined> {
+  const { engine } = state;
+  const runtime = engine.runtime(table);
+  const overlay = overlayOf(state, table);
+  const scope = scopeText(userId);
+  const rising = !runtime.hiddenKey && !isTruncated(overlay, userId);
+  if (rising && rows.length >= maxKeyWorthRows) await loadMaxKey(engine, runtime, userId);
+  const now = engine.clock.now();
+  const context = latestContext(state, table);
+  for (let i = 0; i < rows.length; i++) {
+    const values = rows[i]!;
+    const key = newRowKey(state, runtime, userId, values);
+    const ownMax = overlay.maxKeys.get(scope);
+    const fresh = rising && isNewMax(engine, table.tableId, scope, key, ownMax);
+    if (insertRowSync(state, context, runtime, userId, values, key, fresh, now) === undefined) {
+      const conflict = await insertRow(state, runtime, userId, values, key);
+      if (conflict !== undefined) return { conflict, at: i };
+    }
+    if (rising && (ownMax === undefined || key.compare(ownMax) > 0))
+      overlay.maxKeys.set(scope, key);
+    if (i % spillCheckRows === spillCheckRows - 1) await spillIfLarge(state);
+  }
+  await spillIfLarge(state);
+  return undefined;
+}
+
+function refuseStream(table: StoredTable, what: string): void {
+  if (table.kind === 'stream') throw notSupported(`${what} on a stream table`);
+}

@@ -1,0 +1,55 @@
+import { scanHotRows } from '../tiered/hot-scan.ts';
+import type { ReadContext } from '../tiered/hot-scan.ts';
+import type { TableRuntime } from '../keys/table-runtime.ts';
+import type { Scope } from '../types.ts';
+import { putOverlayRow } from './overlay.ts';
+import { keyText } from '../keys/buffer.ts';
+import type { TransactionState } from './state.ts';
+import { overlayOf } from './state.ts';
+import { fullKey } from './write.ts';
+import { ownSeq, userOfKey } from './visibility.ts';
+
+/**
+ * Hides every committed row of the scope from this transaction at once and, by a record with the commit's seq, from everyone
+ * after the commit. Keys and files are removed later (tiered/cleaning.ts).
+ */
+export async function truncateTable(
+  state: TransactionState,
+  context: ReadContext,
+  runtime: TableRuntime,
+  scope: Scope,
+): Promise<void> {
+  const { table } = runtime;
+  const overlay = overlayOf(state, table);
+  const all = scope.kind === 'all' || table.kind !== 'user';
+  const inScope = (key: Buffer): boolean =>
+    all || userOfKey(table, key) === (scope.kind === 'one' ? scope.userId : '');
+  for (const [text, row] of overlay.rows) if (inScope(row.key)) overlay.rows.delete(text);
+  for (const [text, entry] of overlay.index) {
+    const asRowKey = Buffer.concat([entry.key.subarray(0, 5), entry.key.subarray(9)]);
+    if (inScope(asRowKey)) overlay.index.delete(text);
+  }
+  overlay.sorted = undefined;
+  // Rows that this transaction has spilled would come with its own seq, so they go one by one.
+  if (state.spilledTables.has(table.tableId)) {
+    for await (const rows of scanHotRows(context, runtime, {
+      scope,
+      columns: [],
+      includeDeleted: true,
+    })) {
+      for (const row of rows) {
+        if (row.seq !== 0) continue;
+        const key = fullKey(table, row);
+        putOverlayRow(overlay, keyText(key), {
+          key,
+          tuple: null,
+          baseSeq: ownSeq,
+          seenSeq: state.engine.counters.seq,
+          keyValues: null,
+        });
+      }
+    }
+  }
+  if (all) overlay.truncatedAll = true;
+  else overlay.truncatedScopes.add(scope.kind === 'one' ? scope.userId : '');
+}
