@@ -43,21 +43,33 @@ export function parseMessage(text: string, paramTypes: readonly number[] = [], n
   return message('P', cstring(name), cstring(text), types);
 }
 
-/** Bind of the unnamed portal to the unnamed statement; text parameters, text results. */
-export function bindMessage(params: readonly (string | null)[]): Buffer {
-  const parts: Buffer[] = [cstring(''), cstring(''), int16(0), int16(params.length)];
-  for (const param of params) {
+/** Bind's values as they go over the wire; formats by Bind's rule (none: text, one: for all). */
+export interface BindValues {
+  readonly formats: readonly number[];
+  readonly values: readonly (Uint8Array | null)[];
+  readonly resultFormats: readonly number[];
+}
+
+/** Bind of the unnamed portal to the unnamed statement. */
+export function bindValuesMessage(bind: BindValues): Buffer {
+  const parts: Uint8Array[] = [cstring(''), cstring(''), int16(bind.formats.length)];
+  for (const format of bind.formats) parts.push(int16(format));
+  parts.push(int16(bind.values.length));
+  for (const value of bind.values) {
     const length = Buffer.allocUnsafe(4);
-    if (param === null) {
-      length.writeInt32BE(-1);
-      parts.push(length);
-    } else {
-      const bytes = Buffer.from(param, 'utf8');
-      length.writeInt32BE(bytes.length);
-      parts.push(length, bytes);
-    }
+    length.writeInt32BE(value === null ? -1 : value.length);
+    parts.push(length);
+    if (value !== null) parts.push(value);
   }
-  return message('B', ...parts, int16(0));
+  parts.push(int16(bind.resultFormats.length));
+  for (const format of bind.resultFormats) parts.push(int16(format));
+  return message('B', ...parts);
+}
+
+/** The same with text parameters and text results. */
+export function bindMessage(params: readonly (string | null)[]): Buffer {
+  const values = params.map((param) => (param === null ? null : Buffer.from(param, 'utf8')));
+  return bindValuesMessage({ formats: [], values, resultFormats: [] });
 }
 
 export function describeStatementMessage(name = ''): Buffer {

@@ -24,6 +24,7 @@ export type { BackendMessage, PgliteField, TransactionStatus } from './backend-m
 export { PgliteDirectoryError } from './directory.ts';
 export {
   bindMessage,
+  bindValuesMessage,
   describePortalMessage,
   describeStatementMessage,
   executeMessage,

@@ -62,8 +62,13 @@ export function normalizeQuery(query: Query, catalog: CatalogSnapshot): Query {
   });
   for (const level of allQueries(query)) {
     for (const rte of level.rtable) {
-      const relation = rte.rteKind === 'relation' ? catalog.virtual(rte.relid) : undefined;
-      if (relation !== undefined) replacements.set(rte, virtualRows(rte, relation));
+      if (rte.rteKind !== 'relation') continue;
+      const relation = catalog.virtual(rte.relid);
+      if (relation !== undefined) {
+        replacements.set(rte, rowsRte(rte, virtualSource(relation.name), relation.columns));
+      } else if (catalog.sequence(rte.relid) !== undefined) {
+        replacements.set(rte, rowsRte(rte, sequenceSource(rte.relid), sequenceColumns));
+      }
     }
   }
   if (replacements.size === 0) return query;
@@ -73,7 +78,20 @@ export function normalizeQuery(query: Query, catalog: CatalogSnapshot): Query {
 /** Source name of a computed relation's rows. */
 export const virtualSource = (name: string): string => `system.${name}`;
 
-function virtualRows(rte: RangeTblEntry, relation: VirtualRelation): RangeTblEntry {
+/** Source name of a sequence read as a relation. */
+export const sequenceSource = (relid: number): string => `sequence.${relid}`;
+
+const sequenceColumns = [
+  { name: 'last_value', typeOid: Oid.int8, typmod: -1 },
+  { name: 'log_cnt', typeOid: Oid.int8, typmod: -1 },
+  { name: 'is_called', typeOid: Oid.bool, typmod: -1 },
+];
+
+function rowsRte(
+  rte: RangeTblEntry,
+  source: string,
+  columns: VirtualRelation['columns'],
+): RangeTblEntry {
   const { kind, alias, name, columnNames, lateral, inFromClause, securityQuals } = rte;
   return Object.freeze({
     kind,
@@ -84,10 +102,10 @@ function virtualRows(rte: RangeTblEntry, relation: VirtualRelation): RangeTblEnt
     inFromClause,
     securityQuals,
     rteKind: 'rows',
-    source: virtualSource(relation.name),
-    columnTypes: relation.columns.map((column) => column.typeOid),
-    columnTypmods: relation.columns.map((column) => column.typmod),
-    columnCollations: relation.columns.map(() => 0),
+    source,
+    columnTypes: columns.map((column) => column.typeOid),
+    columnTypmods: columns.map((column) => column.typmod),
+    columnCollations: columns.map((column) => (column.typeOid === Oid.text ? 100 : 0)),
   } satisfies RangeTblEntry);
 }
 

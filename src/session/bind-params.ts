@@ -1,0 +1,51 @@
+import { PgError, SqlState } from '../base/index.ts';
+import { Oid } from '../types/oid.ts';
+import { pgType } from '../types/registry.ts';
+import type { TypeContext } from '../types/type.ts';
+import type { Value } from '../types/value.ts';
+import { formatOf } from './encode-rows.ts';
+import { decodeText } from '../protocol/index.ts';
+
+/** A parameter as the client sent it, for statements that PostgreSQL itself runs. */
+export interface RawParameters {
+  readonly formats: readonly number[];
+  readonly values: readonly (Buffer | null)[];
+}
+
+/**
+ * Bind's parameters as values of the statement's types. Types that only PostgreSQL knows come back as undefined: a
+ * statement that uses those runs there whole, from the raw bytes.
+ * @throws 08P01 on a wrong count or format, 22P02 … on a value that its type does not take
+ */
+export function bindParameters(
+  raw: RawParameters,
+  typeOids: readonly number[],
+  types: TypeContext,
+  statementName: string,
+): readonly (Value | undefined)[] {
+  const { formats, values } = raw;
+  if (formats.length > 1 && formats.length !== values.length) {
+    throw new PgError(
+      SqlState.protocolViolation,
+      `bind message has ${formats.length} parameter formats but ${values.length} parameters`,
+    );
+  }
+  if (values.length !== typeOids.length) {
+    throw new PgError(
+      SqlState.protocolViolation,
+      `bind message supplies ${values.length} parameters, but prepared statement "${statementName}" requires ${typeOids.length}`,
+    );
+  }
+  return values.map((bytes, i) => {
+    const oid = typeOids[i]!;
+    if (bytes === null) return null;
+    const code = formats.length === 0 ? 0 : formats.length === 1 ? formats[0] : formats[i];
+    if (code !== 0 && code !== 1) {
+      throw new PgError(SqlState.invalidParameterValue, `unsupported format code: ${code}`);
+    }
+    const type = pgType(oid === Oid.unknown ? Oid.text : oid);
+    if (type === undefined) return undefined;
+    if (formatOf(formats, i) === 1) return type.decode(bytes, -1);
+    return type.parse(decodeText(bytes), -1, types);
+  });
+}

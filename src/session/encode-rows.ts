@@ -1,0 +1,102 @@
+import { notSupported } from '../base/index.ts';
+import type { FieldDescription } from '../analyzer/tree.ts';
+import type { MessageWriter } from '../protocol/index.ts';
+import { Oid } from '../types/oid.ts';
+import { pgType } from '../types/registry.ts';
+import type { TypeContext } from '../types/type.ts';
+import type { Row, Value } from '../types/value.ts';
+
+type WriteField = (writer: MessageWriter, value: Value) => void;
+
+/** Writes rows as DataRow messages. Throws before the first byte of a row or not at all. */
+export type RowEncoder = (writer: MessageWriter, rows: readonly Row[]) => void;
+
+/** The format of column `i` by Bind's rule: none given is text, one is for all. */
+export function formatOf(formats: readonly number[], i: number): 0 | 1 {
+  const format = formats.length === 0 ? 0 : formats.length === 1 ? formats[0] : formats[i];
+  return format === 1 ? 1 : 0;
+}
+
+function textField(typeOid: number, types: TypeContext): WriteField {
+  switch (typeOid) {
+    case Oid.bool:
+      return (writer, value) => writer.fieldText(value === true ? 't' : 'f');
+    case Oid.int2:
+    case Oid.int4:
+    case Oid.int8:
+    case Oid.oid:
+      return (writer, value) => writer.fieldText(String(value));
+    case Oid.text:
+    case Oid.varchar:
+    case Oid.bpchar:
+    case Oid.name:
+    case Oid.json:
+    case Oid.jsonb:
+    case Oid.numeric:
+    case Oid.uuid:
+    case Oid.unknown:
+      return (writer, value) => writer.fieldText(value as string);
+    case Oid.void:
+      return (writer) => writer.fieldText('');
+    default: {
+      const type = pgType(typeOid);
+      if (type === undefined) throw notSupported(`output of type with OID ${typeOid}`);
+      return (writer, value) => writer.fieldText(type.format(value, types));
+    }
+  }
+}
+
+function binaryField(typeOid: number): WriteField {
+  switch (typeOid) {
+    case Oid.bool:
+      return (writer, value) => writer.fieldBool(value as boolean);
+    case Oid.int2:
+      return (writer, value) => writer.fieldInt16(value as number);
+    case Oid.int4:
+      return (writer, value) => writer.fieldInt32(value as number);
+    case Oid.int8:
+    case Oid.timestamp:
+    case Oid.timestamptz:
+      return (writer, value) => writer.fieldInt64(value as bigint);
+    case Oid.float8:
+      return (writer, value) => writer.fieldFloat64(value as number);
+    case Oid.float4:
+      return (writer, value) => writer.fieldFloat32(value as number);
+    case Oid.text:
+    case Oid.varchar:
+    case Oid.bpchar:
+    case Oid.name:
+    case Oid.json:
+    case Oid.unknown:
+      return (writer, value) => writer.fieldText(value as string);
+    case Oid.void:
+      return (writer) => writer.fieldText('');
+    default: {
+      const type = pgType(typeOid);
+      if (type === undefined) throw notSupported(`output of type with OID ${typeOid}`);
+      return (writer, value) => writer.fieldBytes(type.encode(value));
+    }
+  }
+}
+
+export function rowEncoder(
+  fields: readonly FieldDescription[],
+  formats: readonly number[],
+  types: TypeContext,
+): RowEncoder {
+  const write = fields.map((field, i) =>
+    formatOf(formats, i) === 1 ? binaryField(field.typeOid) : textField(field.typeOid, types),
+  );
+  const count = write.length;
+  return (writer, rows) => {
+    for (const row of rows) {
+      writer.beginDataRow(count);
+      for (let i = 0; i < count; i++) {
+        const value = row[i];
+        if (value === null || value === undefined) writer.fieldNull();
+        else write[i]!(writer, value);
+      }
+      writer.endDataRow();
+    }
+  };
+}

@@ -1,0 +1,166 @@
+import { PgError, SqlState, assert } from '../base/index.ts';
+import type { TransactionStatus } from '../protocol/index.ts';
+import type { DdlTransaction } from '../catalog/catalog.ts';
+import type { CatalogSnapshot } from '../catalog/types.ts';
+import type { StorageTransaction } from '../storage/types.ts';
+import type { Engine } from './engine.ts';
+import type { SettingsStore } from './settings.ts';
+
+/**
+ * A session's transaction. `implicit` is a lone statement's (or a pipeline's up to Sync, or a multi-statement query's);
+ * `block` is BEGIN's. In step with PostgreSQL's xact.c, less savepoints.
+ */
+export interface SessionTransaction {
+  readonly status: TransactionStatus;
+  readonly inBlock: boolean;
+  readonly active: boolean;
+  /** Microseconds since 2000-01-01 UTC: now(). */
+  readonly startTime: bigint;
+  /** The catalog as this session sees it. */
+  readonly catalog: CatalogSnapshot;
+  /** Set while this transaction has DDL open: the session then has the mirror for itself. */
+  readonly ddl: DdlTransaction | undefined;
+  /** The storage transaction with a fresh statement snapshot, begun if need be. */
+  statement(): StorageTransaction;
+  /** Runs before the first statement of a transaction: starts the implicit one. */
+  start(): void;
+  beginBlock(): void;
+  /** Takes the catalog lock, once. */
+  openDdl(signal: AbortSignal): Promise<DdlTransaction>;
+  /** Commits what is open, if anything. Undefined when there was nothing to wait for. */
+  commit(sync: boolean): Promise<void> | undefined;
+  rollback(): Promise<void> | undefined;
+  /** After an error: a block waits for its ROLLBACK, an implicit transaction is rolled back at once. */
+  fail(): Promise<void> | undefined;
+}
+
+export function createTransaction(engine: Engine, settings: SettingsStore): SessionTransaction {
+  let state: 'none' | 'implicit' | 'block' | 'failed' = 'none';
+  let storage: StorageTransaction | undefined;
+  let ddl: DdlTransaction | undefined;
+  let startTime = 0n;
+
+  const start = (): void => {
+    if (state !== 'none') return;
+    state = 'implicit';
+    startTime = engine.clock.now();
+    settings.beginTransaction();
+  };
+
+  const finish = (): void => {
+    state = 'none';
+    storage = undefined;
+    ddl = undefined;
+  };
+
+  const undo = async (): Promise<void> => {
+    const open = storage;
+    const openDdl = ddl;
+    storage = undefined;
+    ddl = undefined;
+    try {
+      await open?.rollback();
+    } finally {
+      await openDdl?.rolledBack();
+    }
+  };
+
+  const rollback = (): Promise<void> | undefined => {
+    const idle = storage === undefined && ddl === undefined;
+    settings.rollback();
+    if (idle) {
+      finish();
+      return undefined;
+    }
+    return undo().finally(finish);
+  };
+
+  const commitAll = async (sync: boolean): Promise<void> => {
+    const open = storage;
+    const openDdl = ddl;
+    try {
+      if (openDdl !== undefined) {
+        assert(open !== undefined, 'DDL runs inside a storage transaction');
+        await openDdl.prepare(open);
+      }
+      await open?.commit({ sync: sync || openDdl !== undefined });
+    } catch (error) {
+      settings.rollback();
+      storage = undefined;
+      ddl = undefined;
+      await openDdl?.rolledBack();
+      finish();
+      throw error;
+    }
+    settings.commit();
+    finish();
+    await openDdl?.committed();
+  };
+
+  return {
+    get status() {
+      return state === 'failed' ? 'E' : state === 'block' ? 'T' : 'I';
+    },
+    get inBlock() {
+      return state === 'block' || state === 'failed';
+    },
+    get active() {
+      return state !== 'none';
+    },
+    get startTime() {
+      return startTime;
+    },
+    get catalog() {
+      return ddl?.snapshot ?? engine.catalog.current;
+    },
+    get ddl() {
+      return ddl;
+    },
+    start,
+    statement: () => {
+      assert(state === 'implicit' || state === 'block', 'a transaction is open');
+      storage ??= engine.storage.begin();
+      storage.newStatement();
+      return storage;
+    },
+    beginBlock: () => {
+      start();
+      state = 'block';
+    },
+    openDdl: async (signal) => {
+      ddl ??= await engine.catalog.beginDdl(signal);
+      return ddl;
+    },
+    commit: (sync) => {
+      if (storage === undefined && ddl === undefined) {
+        settings.commit();
+        finish();
+        return undefined;
+      }
+      if (ddl === undefined && !storage!.hasWrites) {
+        // Read only: nothing to wait for but the release of the snapshot.
+        const open = storage!;
+        settings.commit();
+        finish();
+        return open.rollback();
+      }
+      return commitAll(sync);
+    },
+    rollback,
+    fail: () => {
+      if (state === 'block') {
+        state = 'failed';
+        // Let go of locks and rows at once; only the status waits for ROLLBACK.
+        return storage === undefined && ddl === undefined ? undefined : undo();
+      }
+      return state === 'failed' ? undefined : rollback();
+    },
+  };
+}
+
+export function inFailedTransaction(): PgError {
+  return new PgError(
+    SqlState.inFailedSqlTransaction,
+    'current transaction is aborted, commands ignored until end of transaction block',
+  );
+}
