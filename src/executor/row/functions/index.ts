@@ -1,0 +1,17 @@
+import { comparisonFunctions } from './comparison.ts';
+import type { FunctionEntry } from './definition.ts';
+import { floatFunctions } from './float.ts';
+import { integerFunctions } from './integer.ts';
+
+/** Every function of the row executor, by pg_proc OID. */
+export const functionEntries: readonly FunctionEntry[] = [
+  ...comparisonFunctions,
+  ...integerFunctions,
+  ...floatFunctions,
+];
+
+const byOid = new Map(functionEntries.map((entry) => [entry.oid, entry]));
+
+export function functionEntry(oid: number): FunctionEntry | undefined {
+  return byOid.get(oid);
+}

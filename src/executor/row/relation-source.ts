@@ -1,0 +1,222 @@
+import type { Expr } from '../../analyzer/tree.ts';
+import type { ScanOptions, ScanPredicate, ScanStats, Scope as StorageScope, StoredIndex, StoredRow } from '../../storage/types.ts';
+import { sharedScope } from '../../storage/types.ts';
+import type { Value } from '../../types/value.ts';
+import { columnTest, predicateValues, staticPredicates } from './access-path.ts';
+import { compileExpr } from './compile-expr.ts';
+import { createFrame } from './frame.ts';
+import type { Environment, Evaluator, Frame, SlotRow } from './frame.ts';
+import { sharedHashKey } from './hash-key.ts';
+import type { HashKey } from './hash-key.ts';
+import { tooManyRows, workRowsMax } from './limits.ts';
+import { relationLeaf } from './relation-leaf.ts';
+import type { RelationLeaf, Scope } from './scope.ts';
+import type { Source } from './source.ts';
+import { varnosOf } from './walk.ts';
+
+/** A stored table as a source. Its rows are read ahead of the run, or streamed when it drives the query. */
+export interface RelationSource extends Source {
+  readonly leaf: RelationLeaf;
+  /** Storage's answer for this execution, in batches; rows may be more than the predicates allow. */
+  fetch(environment: Environment): AsyncIterable<readonly StoredRow[]>;
+  /** The keys to read, when whole primary keys are given; undefined: not such a query. */
+  pointKey(environment: Environment): PointRead | undefined;
+}
+
+export interface PointRead {
+  readonly userId: string;
+  readonly keys: readonly (readonly Value[])[];
+}
+
+export function createRelationSource(
+  varno: number,
+  quals: readonly Expr[],
+  scope: Scope,
+): RelationSource {
+  const leaf = relationLeaf(varno, scope);
+  const predicates = staticPredicates(quals, varno, leaf, scope);
+  const probe = outerProbe(varno, quals, leaf, scope);
+  const { stored } = leaf.table;
+  // Predicates read no row, so any frame will do to compute them.
+  const valuesFor = (environment: Environment): ScanPredicate[] | undefined =>
+    predicateValues(predicates, createFrame(0, undefined, environment));
+  const source: RelationSource = {
+    leaf,
+    varno,
+    relation: undefined,
+    rows(frame) {
+      const all = frame.environment.loaded.get(leaf) ?? [];
+      return probe ? probe(all, frame) : all;
+    },
+    pointKey(environment) {
+      const values = valuesFor(environment);
+      if (!values) return { userId: '', keys: [] };
+      return pointRead(leaf, environment, values);
+    },
+    async *fetch(environment) {
+      const values = valuesFor(environment);
+      if (!values) return;
+      const { transaction, scanReports, statement, signal } = environment.context;
+      const storageScope = scopeOf(leaf, environment);
+      const stats: ScanStats = { hotRows: 0, coldRows: 0, filesKnown: 0, filesOpened: 0 };
+      scanReports?.push(
+        Object.assign(stats, { table: `${stored.namespace}.${stored.name}`, scope: scopeName(storageScope) }),
+      );
+      const point = pointRead(leaf, environment, values);
+      if (point) {
+        const rows: StoredRow[] = [];
+        for (const key of point.keys) {
+          const row = await transaction.get(stored, point.userId, key);
+          if (row) {
+            if (row.tier === 'cold') stats.coldRows++;
+            else stats.hotRows++;
+            rows.push(row);
+          }
+        }
+        if (rows.length > 0) yield rows;
+        return;
+      }
+      const { includeDeleted } = statement;
+      const indexed = storageScope.kind === 'one' ? indexFor(leaf, values) : undefined;
+      if (indexed && storageScope.kind === 'one') {
+        const options = { includeDeleted, stats };
+        const { index, key } = indexed;
+        yield* transaction.indexLookup(stored, index, storageScope.userId, key, options);
+        return;
+      }
+      const options: ScanOptions = {
+        scope: storageScope,
+        predicates: values,
+        columns: [...leaf.attnos].sort((a, b) => a - b),
+        includeDeleted,
+        signal,
+        stats,
+      };
+      yield* transaction.scan(stored, options);
+    },
+  };
+  scope.compiler.sources.push(source);
+  return Object.assign(source, { relation: source });
+}
+
+function scopeOf(leaf: RelationLeaf, environment: Environment): StorageScope {
+  if (leaf.table.stored.kind !== 'user') return sharedScope;
+  const { allUsers, userId } = environment.context.statement;
+  return allUsers ? { kind: 'all' } : { kind: 'one', userId };
+}
+
+function scopeName(scope: StorageScope): string {
+  return scope.kind === 'all' ? 'all' : scope.userId;
+}
+
+/** Keys of an `in` list beyond which a scan is no worse than single reads. */
+const pointKeysMax = 1000;
+
+function pointRead(
+  leaf: RelationLeaf,
+  environment: Environment,
+  values: readonly ScanPredicate[],
+): PointRead | undefined {
+  const { stored } = leaf.table;
+  const { primaryKey } = stored;
+  const scope = scopeOf(leaf, environment);
+  if (primaryKey.length === 0 || stored.kind === 'stream' || scope.kind === 'all') return undefined;
+  if (environment.context.statement.includeDeleted) return undefined;
+  const [only] = primaryKey;
+  if (primaryKey.length === 1) {
+    const list = values.find((item) => item.columnId === only && item.op === 'in');
+    const single = values.find((item) => item.columnId === only && item.op === '=');
+    if (single) return { userId: scope.userId, keys: [single.values] };
+    if (!list || list.values.length > pointKeysMax) return undefined;
+    return { userId: scope.userId, keys: [...new Set(list.values)].map((value) => [value]) };
+  }
+  const key: Value[] = [];
+  for (const column of primaryKey) {
+    const equal = values.find((item) => item.columnId === column && item.op === '=');
+    if (!equal) return undefined;
+    key.push(equal.values[0]!);
+  }
+  return { userId: scope.userId, keys: [key] };
+}
+
+/** The index with the longest prefix of equalities; a unique one fully given wins. */
+function indexFor(
+  leaf: RelationLeaf,
+  values: readonly ScanPredicate[],
+): { index: StoredIndex; key: Value[] } | undefined {
+  let best: { index: StoredIndex; key: Value[] } | undefined;
+  for (const index of leaf.table.stored.indexes) {
+    const key: Value[] = [];
+    for (const column of index.columns) {
+      const equal = values.find((item) => item.columnId === column && item.op === '=');
+      if (!equal) break;
+      key.push(equal.values[0]!);
+    }
+    if (key.length > (best?.key.length ?? 0)) best = { index, key };
+  }
+  return best;
+}
+
+/**
+ * `column = value of an outer row`, in a correlated sub-query: the table's rows are put into a hash table once, so that
+ * each outer row finds its own without going through all.
+ */
+function outerProbe(
+  varno: number,
+  quals: readonly Expr[],
+  leaf: RelationLeaf,
+  scope: Scope,
+): ((all: readonly SlotRow[], frame: Frame) => readonly SlotRow[]) | undefined {
+  for (const qual of quals) {
+    const test = columnTest(qual, varno, scope);
+    if (test?.op !== '=' || varnosOf(test.value, scope.rtable).size > 0) continue;
+    if (!isOuterOnly(test.value)) continue;
+    const keys = sharedHashKey(test.column.typeOid, test.valueType);
+    const position = leaf.table.positionOf[test.column.attno] ?? -1;
+    if (!keys || position < 0) continue;
+    return hashProbe(position, keys, compileExpr(test.value, scope));
+  }
+  return undefined;
+}
+
+function isOuterOnly(expr: Expr): boolean {
+  return expr.kind === 'var' ? expr.levelsUp > 0 : expr.kind === 'relabel' && isOuterOnly(expr.arg);
+}
+
+function hashProbe(
+  position: number,
+  [columnKey, valueKey]: readonly [(value: Value) => HashKey, (value: Value) => HashKey],
+  value: Evaluator,
+): (all: readonly SlotRow[], frame: Frame) => readonly SlotRow[] {
+  const tables = new WeakMap<readonly SlotRow[], Map<HashKey, SlotRow[]>>();
+  const build = (all: readonly SlotRow[]): Map<HashKey, SlotRow[]> => {
+    const table = new Map<HashKey, SlotRow[]>();
+    for (const row of all) {
+      const own = row.values[position]!;
+      if (own === null) continue;
+      const key = columnKey(own);
+      const bucket = table.get(key);
+      if (bucket) bucket.push(row);
+      else table.set(key, [row]);
+    }
+    tables.set(all, table);
+    return table;
+  };
+  return (all, frame) => {
+    if (all.length === 0) return all;
+    const wanted = value(frame);
+    if (wanted === null) return [];
+    return (tables.get(all) ?? build(all)).get(valueKey(wanted)) ?? [];
+  };
+}
+
+/** Reads a relation's rows ahead into the environment. */
+export async function loadRelation(source: RelationSource, environment: Environment): Promise<void> {
+  const rows: StoredRow[] = [];
+  for await (const batch of source.fetch(environment)) {
+    environment.context.signal.throwIfAborted();
+    for (const row of batch) rows.push(row);
+    if (rows.length > workRowsMax) throw tooManyRows(`reading ${source.leaf.table.stored.name}`);
+  }
+  environment.loaded.set(source.leaf, rows);
+}
