@@ -322,8 +322,13 @@ export class Connection {
     if (this.phase === 'closing' || this.phase === 'closed') return;
     this.ending ??= report;
     if (this.phase === 'open') {
-      if (this.busy) this.session!.terminate(this.ending);
-      else this.pump();
+      if (this.busy) {
+        this.session!.terminate(this.ending);
+        // It may be waiting for a client that does not read.
+        this.watchLinger((unsentBytes) => unsentBytes > 0);
+      } else {
+        this.pump();
+      }
     }
   }
 
@@ -362,13 +367,23 @@ export class Connection {
     // What the client still sends is read and dropped: closing with unread input would make the kernel take back our report.
     if (this.inputEnded) socket.destroySoon();
     else socket.resume();
-    let unsentBytes = socket.writableLength;
-    this.lingerTimer = setInterval(() => {
-      // A client that reads, however slowly, gets everything.
-      if (socket.writableLength === 0 || socket.writableLength === unsentBytes) socket.destroy();
-      unsentBytes = socket.writableLength;
-    }, this.host.limits.closeLingerMs);
+    this.watchLinger(() => true);
     void this.closeSession();
+  }
+
+  /**
+   * Destroys the socket when its client has taken nothing for `closeLingerMs` and `giveUp` agrees. One that reads, however
+   * slowly, gets everything.
+   */
+  private watchLinger(giveUp: (unsentBytes: number) => boolean): void {
+    const { socket } = this;
+    let before = socket.writableLength;
+    clearInterval(this.lingerTimer);
+    this.lingerTimer = setInterval(() => {
+      const unsentBytes = socket.writableLength;
+      if ((unsentBytes === 0 || unsentBytes === before) && giveUp(unsentBytes)) socket.destroy();
+      before = unsentBytes;
+    }, this.host.limits.closeLingerMs);
   }
 
   /** The socket is closed, by whomever. */
