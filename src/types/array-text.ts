@@ -26,10 +26,10 @@ function malformed(text: string, detail: string): PgError {
   });
 }
 
-function tooManyDimensions(count: number): PgError {
+function tooManyDimensions(): PgError {
   return new PgError(
     SqlState.programLimitExceeded,
-    `number of array dimensions (${count}) exceeds the maximum allowed (${dimensionsMax})`,
+    `number of array dimensions exceeds the maximum allowed (${dimensionsMax})`,
   );
 }
 
@@ -57,7 +57,7 @@ function readBound(text: string, at: number): { value: number; end: number } | u
   if (!match) return undefined;
   const value = Number(match[0]);
   if (value > int32Max || value < -int32Max - 1) {
-    throw new PgError(SqlState.numericValueOutOfRange, 'array bound is out of integer range');
+    throw new PgError(SqlState.programLimitExceeded, 'array bound is out of integer range');
   }
   return { value, end: at + match[0].length };
 }
@@ -68,7 +68,7 @@ function readShape(text: string): Shape {
   const lowerBounds: number[] = [];
   let at = skipSpaces(text, 0);
   while (text[at] === '[') {
-    if (dims.length >= dimensionsMax) throw tooManyDimensions(dims.length + 1);
+    if (dims.length >= dimensionsMax) throw tooManyDimensions();
     const missing = malformed(text, '"[" must introduce explicitly-specified array dimensions.');
     const first = readBound(text, at + 1);
     if (!first) throw missing;
@@ -196,7 +196,7 @@ export function parseArrayText(text: string): ArrayText {
       case '{':
         if (expectDelimiter) throw malformed(text, 'Unexpected "{" character.');
         if (counts.length > 0) counts[counts.length - 1]!++;
-        if (counts.length >= dimensionsMax) throw tooManyDimensions(counts.length + 1);
+        if (counts.length >= dimensionsMax) throw tooManyDimensions();
         if (leafDepth > 0 && counts.length >= leafDepth) throw mismatch();
         counts.push(0);
         if (sizes.length < counts.length) sizes.push(-1);

@@ -21,7 +21,7 @@ export function makeArray(
 }
 
 /** array_out quotes what could be read otherwise. */
-const needsQuotes = /^$|^null$|["\\{},\s]/i;
+const needsQuotes = /^$|^null$|["\\{}, \t\n\v\f\r]/i;
 
 function quoteElement(text: string): string {
   if (!needsQuotes.test(text)) return text;

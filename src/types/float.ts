@@ -218,6 +218,11 @@ function neighbourMidpoints(value: number): readonly number[] {
   });
 }
 
+/** Whether a decimal that a double cannot tell from `midpoint` lies on `value`'s side of it. */
+function isInside(text: string, midpoint: number, value: number): boolean {
+  return numericCompare(parseNumeric(text), exactDecimal(midpoint)) === Math.sign(value - midpoint);
+}
+
 function shortest4(value: number): { digits: string; exponent: number } {
   const magnitude = Math.abs(value);
   // Six digits always survive a round trip through a normal single, so a shorter text shows up as trailing zeros.
@@ -226,7 +231,11 @@ function shortest4(value: number): { digits: string; exponent: number } {
   for (let precision = start; precision < 9; precision++) {
     const candidate = magnitude.toExponential(precision);
     const read = Number(candidate);
-    if (Math.fround(read) === magnitude && !midpoints.includes(read))
+    if (
+      midpoints.includes(read)
+        ? isInside(candidate, read, magnitude)
+        : Math.fround(read) === magnitude
+    )
       return splitExponential(candidate);
   }
   return splitExponential(magnitude.toExponential(8));

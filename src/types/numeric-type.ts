@@ -52,12 +52,7 @@ function slowNumeric(text: string): string {
   if (digits !== '' && wholeDigits > numericWholeDigitsMax) throw overflow();
   let scale = fraction.length - exponent;
   let unscaled = BigInt(digits === '' ? 0 : digits);
-  if (scale > numericScaleMax) {
-    const drop = scale - numericScaleMax;
-    if (drop > digits.length + 1) unscaled = 0n;
-    else unscaled = (unscaled + powerOfTen(drop) / 2n) / powerOfTen(drop);
-    scale = numericScaleMax;
-  }
+  if (scale > numericScaleMax) throw overflow();
   if (scale < 0) {
     if (unscaled !== 0n) unscaled *= powerOfTen(-scale);
     scale = 0;

@@ -209,12 +209,11 @@ function decodeDate(state: State, text: string): number {
     if (((already | set) & bits) !== 0) throw badFormat();
     set |= bits;
   }
-  if (((already | set) & ~(seenDayOfYear | seenZone) & (seenDate | seenTime)) !== seenDate)
-    throw badFormat();
+  if (((already | set) & ~(seenDayOfYear | seenZone)) !== seenDate) throw badFormat();
   return set;
 }
 
-const clockPattern = /^(\d+):(\d+)(?::(\d+)(\.\d*)?|(\.\d*))?$/;
+const clockPattern = /^(\d+):(\d*)(?::(\d*)(\.\d*)?|(\.\d*))?$/;
 
 function decodeClock(state: State, text: string): void {
   const match = clockPattern.exec(text);
@@ -250,17 +249,19 @@ const offsetHoursMax = 15;
 
 /** `+hh`, `+hhmm`, `+hh:mm`, `+hh:mm:ss` to seconds east. */
 export function decodeOffset(text: string): number {
-  const match = /^([+-])(\d+)(?::(\d+)(?::(\d+))?)?$/.exec(text);
+  const match = /^([+-])(\d+)(?::(\d*)(?::(\d*))?)?(.*)$/.exec(text);
   if (!match) throw badFormat();
   let hour = integer(match[2]!);
   let minute = Number(match[3] ?? 0);
   const second = Number(match[4] ?? 0);
-  if (match[3] === undefined && match[2]!.length > 2) {
+  if (match[3] === undefined && match[5] === '' && match[2]!.length > 2) {
     minute = hour % 100;
     hour = Math.floor(hour / 100);
   }
   if (hour > offsetHoursMax || minute > 59 || second > 59)
     throw new DateTimeInputError('zone-overflow');
+  // The range is checked before the rest of the field is.
+  if (match[5] !== '') throw badFormat();
   const seconds = (hour * 60 + minute) * 60 + second;
   return match[1] === '-' ? 0 - seconds : seconds;
 }

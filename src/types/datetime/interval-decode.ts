@@ -45,7 +45,7 @@ function wholeNumber(text: string): bigint {
   return value;
 }
 
-const clockPattern = /^(\d+):(\d+)(?::(\d+)(\.\d*)?|(\.\d*))?$/;
+const clockPattern = /^(\d+):(\d*)(?::(\d*)(\.\d*)?|(\.\d*))?$/;
 
 /** Microseconds of `hh:mm[:ss[.f]]`, or `mm:ss[.f]`; hours may be many. */
 function clockMicros(text: string, minuteToSecond: boolean): bigint {
@@ -61,6 +61,15 @@ function clockMicros(text: string, minuteToSecond: boolean): bigint {
   const total = ((hour * 60n + minute) * 60n + sec) * 1_000_000n + BigInt(micros);
   if (total > int64Max) throw fieldOverflow();
   return total;
+}
+
+/** With a sign in front, PostgreSQL takes a bad time for a bad number. */
+function signedClockMicros(text: string, minuteToSecond: boolean): bigint {
+  try {
+    return clockMicros(text.slice(1), minuteToSecond);
+  } catch {
+    throw badFormat();
+  }
 }
 
 interface Decoding {
@@ -86,7 +95,10 @@ function markSeen(decoding: Decoding, ...names: string[]): void {
 function addClock(decoding: Decoding, text: string): void {
   const signed = /^[+-]/.test(text);
   const negative = text.startsWith('-') || decoding.allNegative;
-  const micros = clockMicros(signed ? text.slice(1) : text, isMinuteToSecond(decoding.typmod));
+  const minuteToSecond = isMinuteToSecond(decoding.typmod);
+  const micros = signed
+    ? signedClockMicros(text, minuteToSecond)
+    : clockMicros(text, minuteToSecond);
   markSeen(decoding, 'hour', 'minute', 'second', 'millisecond', 'microsecond');
   decoding.sum.micros += negative ? -micros : micros;
   // `1 04:05:06`: a bare number before a time is days.
@@ -98,7 +110,7 @@ const numberPattern = /^([+-]?)(\d*)(?:-(\d+)|(\.\d*))?$/;
 
 function addNumber(decoding: Decoding, text: string): void {
   const match = numberPattern.exec(text);
-  if (!match || (match[2] === '' && (match[4] ?? '.') === '.')) throw badFormat();
+  if (!match || (match[2] === '' && match[4] === undefined)) throw badFormat();
   const [, sign, digits, monthDigits, fraction] = match;
   const negative = sign === '-' || decoding.allNegative;
   let whole = wholeNumber(digits === '' ? '0' : digits!);

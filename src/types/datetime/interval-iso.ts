@@ -13,7 +13,7 @@ const dateUnits: Readonly<Record<string, IntervalUnit>> = {
 };
 const timeUnits: Readonly<Record<string, IntervalUnit>> = { H: 'hour', M: 'minute', S: 'second' };
 
-const partPattern = /([+-]?)(\d*)(\.\d*)?/y;
+const partPattern = /(-?)(\d*)(\.\d*)?/y;
 
 interface Part {
   readonly whole: bigint;

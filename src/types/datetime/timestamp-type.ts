@@ -6,13 +6,15 @@ import { Oid } from '../oid.ts';
 import type { TypeContext } from '../type.ts';
 import { timestampInfinity, timestampMinusInfinity } from '../value.ts';
 import {
+  dateDaysEnd,
+  dateDaysMin,
   isTimestampInRange,
   joinTimestamp,
   microsPerSecond,
   secondsPerDay,
   unixSecondsOfEpoch,
 } from './civil.ts';
-import { decodeDateTime, isDateInRange } from './decode.ts';
+import { decodeDateTime } from './decode.ts';
 import { datetimeOutOfRange, reporting } from './errors.ts';
 import { fastTimestamp } from './fast-parse.ts';
 import { timestamptzText, timestampText } from './format.ts';
@@ -55,7 +57,8 @@ function parseSlow(text: string, context: TypeContext, withZone: boolean): bigin
       return unixEpoch;
     case 'datetime': {
       const { days, micros } = decoded;
-      if (!isDateInRange(days)) throw datetimeOutOfRange('timestamp', text);
+      if (days < dateDaysMin - 1 || days >= dateDaysEnd)
+        throw datetimeOutOfRange('timestamp', text);
       const offset = withZone ? (decoded.offset ?? localOffset(zoneOf(context), days, micros)) : 0;
       const value = joinTimestamp(days, micros - offset * microsPerSecond);
       if (!isTimestampInRange(value)) throw datetimeOutOfRange('timestamp', text);

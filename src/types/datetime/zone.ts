@@ -46,6 +46,11 @@ const lookupMax = 400 * 365.2425 * 86_400;
 /** Before this (about 1800) every zone keeps its first offset, local mean time. */
 const lookupMin = -200 * 365.2425 * 86_400;
 
+function intoLookupRange(utcSeconds: number): number {
+  if (utcSeconds <= lookupMax) return utcSeconds;
+  return utcSeconds - Math.ceil((utcSeconds - lookupMax) / cycleSeconds) * cycleSeconds;
+}
+
 interface OffsetWindow {
   readonly before: number;
   readonly after: number;
@@ -100,9 +105,7 @@ function ruledZone(name: string): Zone | undefined {
   };
   const windows = new Map<number, OffsetWindow>();
   const offsetAt = (utcSeconds: number): number => {
-    let at = utcSeconds;
-    if (at > lookupMax) at -= Math.ceil((at - lookupMax) / cycleSeconds) * cycleSeconds;
-    else if (at < lookupMin) at = lookupMin;
+    const at = Math.max(intoLookupRange(utcSeconds), lookupMin);
     const index = Math.floor(at / windowSeconds);
     let window = windows.get(index);
     if (!window) {
@@ -117,8 +120,11 @@ function ruledZone(name: string): Zone | undefined {
     fixedOffset: undefined,
     offsetAt,
     abbreviationAt(utcSeconds) {
-      const at = Math.min(Math.max(utcSeconds, lookupMin), lookupMax);
-      return findAbbreviation((at + unixSecondsOfEpoch) * 1000) ?? offsetText(offsetAt(utcSeconds));
+      const offset = offsetAt(utcSeconds);
+      // Only local mean time has odd seconds.
+      if (offset % 60 !== 0) return 'LMT';
+      const at = Math.max(intoLookupRange(utcSeconds), lookupMin);
+      return findAbbreviation((at + unixSecondsOfEpoch) * 1000) ?? offsetText(offset);
     },
   };
 }
