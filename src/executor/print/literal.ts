@@ -10,8 +10,13 @@ const neutral: TypeContext = { ...defaultTypeContext, intervalStyle: 'iso_8601' 
 /** A value's text that PostgreSQL's input function reads back exactly under any DateStyle, TimeZone and IntervalStyle. */
 export function valueText(value: Exclude<Value, null>, typeOid: number): string {
   const type = pgType(typeOid);
-  assert(type, `values of type ${typeOid} are decoded by a type of ours`);
-  return type.format(value, neutral);
+  if (type) return type.format(value, neutral);
+  // `unknown` and "char" are text, regclass and its like are OIDs.
+  assert(
+    typeof value === 'string' || typeof value === 'number',
+    `values of type ${typeOid} are decoded by a type of ours`,
+  );
+  return String(value);
 }
 
 /** A string literal that means the same whatever standard_conforming_strings says. */

@@ -1,0 +1,109 @@
+/**
+ * duckdb: the one DuckDB instance of the process. The only folder that imports @duckdb/node-api.
+ *
+ * Lifecycle: openDuckdb() makes an instance in memory; whoever needs a connection borrows one and gives it back (temporary
+ * tables of a borrowed connection must be dropped before). close() ends them all. DuckDB's work runs on its own threads.
+ *
+ * To debug: `connection.runAndReadAll('EXPLAIN ANALYZE …')`.
+ */
+import { DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { assert } from '../base/index.ts';
+
+export {
+  BIGINT,
+  BLOB,
+  BOOLEAN,
+  DATE,
+  DECIMAL,
+  DOUBLE,
+  DuckDBBlobValue,
+  DuckDBDataChunk,
+  DuckDBDateValue,
+  DuckDBDecimalType,
+  DuckDBDecimalValue,
+  DuckDBIntervalValue,
+  DuckDBListValue,
+  DuckDBTimeValue,
+  DuckDBTimestampTZValue,
+  DuckDBTimestampValue,
+  DuckDBTypeId,
+  DuckDBUUIDValue,
+  FLOAT,
+  INTEGER,
+  INTERVAL,
+  LIST,
+  SMALLINT,
+  TIME,
+  TIMESTAMP,
+  TIMESTAMPTZ,
+  UINTEGER,
+  UUID,
+  VARCHAR,
+} from '@duckdb/node-api';
+export type {
+  DuckDBConnection,
+  DuckDBResult,
+  DuckDBType,
+  DuckDBValue,
+  DuckDBVector,
+} from '@duckdb/node-api';
+
+export interface DuckdbOptions {
+  /** Bytes that DuckDB may hold before it spills to `tempDirectory`; default: its own (80 % of the machine). */
+  readonly memoryBytesMax?: number;
+  readonly threads?: number;
+  /** Where it spills; undefined: nowhere, what does not fit fails. */
+  readonly tempDirectory?: string;
+  /** Whether COPY and scans without ORDER BY keep the order of their source; default: not, which is faster. */
+  readonly keepsOrder?: boolean;
+}
+
+export interface Duckdb {
+  /** A connection of one's own until it is released. */
+  acquire(): Promise<DuckDBConnection>;
+  release(connection: DuckDBConnection): void;
+  close(): void;
+}
+
+/** Connections kept open for the next borrower. */
+const idleConnectionsMax = 8;
+
+export async function openDuckdb(options: DuckdbOptions = {}): Promise<Duckdb> {
+  const settings: Record<string, string> = {
+    // Nothing is fetched from the network; what we use is compiled in.
+    autoinstall_known_extensions: 'false',
+    ...(options.memoryBytesMax === undefined
+      ? {}
+      : { memory_limit: `${Math.floor(options.memoryBytesMax / 1e6)}MB` }),
+    ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
+    ...(options.tempDirectory === undefined ? {} : { temp_directory: options.tempDirectory }),
+  };
+  const instance = await DuckDBInstance.create(':memory:', settings);
+  const idle: DuckDBConnection[] = [];
+  const borrowed = new Set<DuckDBConnection>();
+  let closed = false;
+  const first = await instance.connect();
+  // Casts to and from timestamptz go by UTC; order of rows is only what ORDER BY says, as in PostgreSQL.
+  await first.run(`SET GLOBAL TimeZone = 'UTC'`);
+  await first.run(`SET GLOBAL preserve_insertion_order = ${options.keepsOrder === true}`);
+  idle.push(first);
+  return {
+    async acquire() {
+      assert(!closed, 'DuckDB is open while it is used');
+      const connection = idle.pop() ?? (await instance.connect());
+      borrowed.add(connection);
+      return connection;
+    },
+    release(connection) {
+      assert(borrowed.delete(connection), 'a connection is given back once');
+      if (closed || idle.length >= idleConnectionsMax) connection.closeSync();
+      else idle.push(connection);
+    },
+    close() {
+      closed = true;
+      for (const connection of idle.splice(0)) connection.closeSync();
+      if (borrowed.size === 0) instance.closeSync();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Unprintable } from './dialect.ts';
+import type { Mirror } from './mirror.test-support.ts';
+import { openMirror, testStatement } from './mirror.test-support.ts';
+import { postgresDialect } from './postgres-dialect.ts';
+import { printQuery } from './printer.ts';
+import { schema, statements } from './statements.test-support.ts';
+
+let mirror: Mirror;
+beforeAll(async () => {
+  mirror = await openMirror(schema);
+}, 60_000);
+afterAll(async () => {
+  await mirror.handle.close();
+});
+
+/** What the PostgreSQL dialect leaves out, by statement. */
+const unprintable = new Map<string, string>([
+  ['select id from item tablesample system (100)', 'TABLESAMPLE'],
+]);
+
+test.each(statements.map((text) => [text]))('%s', async (text) => {
+  const query = await mirror.analyze(text);
+  const dialect = postgresDialect({ statement: testStatement, text });
+  const reason = unprintable.get(text);
+  if (reason !== undefined) {
+    expect(() => printQuery(query, dialect, mirror.environment)).toThrow(reason);
+    return;
+  }
+  let printed: string;
+  try {
+    printed = printQuery(query, dialect, mirror.environment).sql;
+  } catch (error) {
+    expect(error instanceof Unprintable ? `unprintable: ${error.message}` : error).toBe('');
+    return;
+  }
+  const expected = await mirror.handle.query(text, []);
+  const actual = await mirror.handle.query(printed, []).catch((error: Error) => {
+    throw new Error(`${error.message}\n${printed}`);
+  });
+  expect(actual.rows, printed).toEqual(expected.rows);
+  expect(actual.fields.map((field) => field.typeOid)).toEqual(
+    expected.fields.map((field) => field.typeOid),
+  );
+});
