@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestDatabase } from './test-database.ts';
+import type { Answer, TestDatabase } from './test-database.ts';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await database.load(`
+    create table users (id int primary key, name text, age int, city varchar(20), score numeric(10,2), born date);
+    create table orders (id bigint primary key, user_id int, amount numeric, note text, at timestamptz);
+    create index orders_user on orders (user_id);
+    create table pairs (a int, b int, c text, primary key (a, b));
+    create table empty (id int primary key, x text);
+    insert into users select i, case when i % 7 = 0 then null else 'name' || i end, i % 13,
+      (array['Berlin', 'Oslo', 'Łódź', null])[i % 4 + 1], i * 1.5, date '2020-01-01' + i from generate_series(1, 60) i;
+    insert into orders select i, case when i % 11 = 0 then null else i % 70 end, i / 3.0, repeat('x', i % 5),
+      timestamptz '2024-03-01 00:00+00' + i * interval '7 hours' from generate_series(1, 200) i;
+    insert into pairs select i / 10, i % 10, 'c' || i from generate_series(0, 99) i;
+  `);
+});
+
+afterAll(async () => database.close());
+
+function sorted(answer: Answer): Answer {
+  if (!('rows' in answer)) return answer;
+  return { rows: answer.rows.map((row) => JSON.stringify(row)).sort().map((text) => JSON.parse(text)) };
+}
+
+const queries: readonly (string | readonly [sql: string, ...params: (string | null)[]])[] = [
+  'select * from users',
+  ['select name, age from users where id = $1', '5'],
+  ['select name from users where id = $1', '999'],
+  ['select name from users where id = $1', null],
+  ['select * from users where id = any($1)', '{1,2,2,500}'],
+  'select * from users where id in (1, 2, 3) and age > 1',
+  ['select * from pairs where a = $1 and b = $2', '3', '4'],
+  'select * from pairs where a = 3 and b > 5',
+  'select * from orders where user_id = 5',
+  'select * from orders where user_id = 5::bigint',
+  'select id from orders where id > 190::int',
+  "select id, name from users where city = 'Oslo' order by id desc",
+  'select id, name from users order by name nulls first, id limit 7 offset 2',
+  'select id, name from users order by name desc, id limit 7',
+  'select distinct city from users order by city',
+  'select distinct city, age % 3 from users',
+  'select distinct on (city) city, id from users order by city, id desc',
+  'select count(*), count(name), sum(age), avg(age), min(name), max(born) from users',
+  'select count(*), sum(age), avg(score), min(id) from users where false',
+  'select city, count(*), sum(score), avg(score) from users group by city having count(*) > 3 order by 1',
+  'select age + 1, count(distinct city) from users group by age + 1 order by 1',
+  "select city, string_agg(name, ',' order by id desc) from users group by city order by city",
+  'select city, array_agg(id order by id) filter (where age > 5) from users group by 1 order by 1',
+  'select id, name, count(*) from users group by id order by id limit 3',
+  'select u.id, o.id from users u join orders o on o.user_id = u.id order by 1, 2 limit 20',
+  'select u.id, o.id from users u, orders o where o.user_id = u.id and u.age = 3',
+  'select u.id, o.id from users u left join orders o on o.user_id = u.id and o.amount > 60',
+  'select u.id, o.id from users u left join orders o on o.user_id = u.id where o.id is null',
+  'select u.id, o.id from users u right join orders o on o.user_id = u.id',
+  'select u.id, o.id from users u full join orders o on o.user_id = u.id',
+  'select * from users u full join pairs p on u.id = p.a and p.b = 1 where coalesce(u.id, p.a) < 12',
+  'select id, (select count(*) from orders o where o.user_id = u.id) from users u order by id',
+  'select id from users u where exists (select 1 from orders o where o.user_id = u.id and o.amount > 30)',
+  'select id from users where id not in (select user_id from orders where user_id is not null)',
+  'select id from users where id not in (select user_id from orders)',
+  'select id from users where id > all (select user_id from orders where user_id < 5)',
+  'select id from users where (id, age) = any (select a, b from pairs)',
+  'select id from users where (id, age) < (10, 5)',
+  'select array(select id from users where id < 5 order by id desc)',
+  'with big as (select * from users where age > 6) select count(*), min(id) from big',
+  'with a as (select id from users where id < 4), b as (select id + 1 as id from a) select * from a union all select * from b',
+  'select city from users union select c from pairs where a = 1',
+  'select age from users intersect select b from pairs',
+  'select age from users intersect all select b from pairs',
+  'select age from users except select b from pairs',
+  'select age from users except all select b from pairs order by 1',
+  'select * from (select id, age from users order by id limit 3) s where age > 1',
+  'select * from (values (1, null), (2, \'b\')) v(x, y) order by x desc',
+  'select x, g from generate_series(1, 3) x, lateral (select x * 10 as g) s',
+  'select u.id, o.* from users u, lateral (select id, amount from orders o where o.user_id = u.id order by amount desc limit 1) o',
+  'select u.id, o.id from users u left join lateral (select id from orders o where o.user_id = u.id order by id limit 2) o on true',
+  'select * from unnest(array[3,1,2]) with ordinality',
+  'select * from generate_series(5, 1, -2)',
+  'with recursive t(n) as (values (1) union all select n + 1 from t where n < 10) select sum(n) from t',
+  'with recursive t(n) as (select 1 union select (n + 1) % 5 from t) select * from t order by 1',
+  'with recursive t(a, b) as (select a, b from pairs where a = 0 and b = 1 union all select p.a, p.b from pairs p join t on p.a = t.b and p.b = t.b + 1) select * from t',
+  'select case age when 1 then 10 when 2 then 20 end, nullif(age, 3), greatest(age, 5, null), least(id, age) from users where id < 20',
+  'select id is distinct from age, name is null, (age > 5) is not true, (name = city) is unknown from users',
+  'select id from users where age between 3 and 5 or name is null',
+  'select 1 / 0 from users',
+  'select 1 / (id - 5) from users order by id',
+  'select id from users limit -1',
+  ['select id from users offset $1', '-1'],
+  'select (select id from users)',
+  'select * from empty',
+  'select count(*) from empty group by x',
+  'select e.x, u.id from users u left join empty e on e.id = u.id where u.id < 3',
+  'select 1, null, true',
+  'select count(*) from users u join pairs p on p.a = u.age join orders o on o.user_id = u.id where p.b < 3',
+  'select u.id from users u join (orders o left join pairs p on p.a = o.user_id and p.b = 0) on o.user_id = u.id where p.a is null or p.a > 2',
+  'select max(id) from users having max(id) > 100',
+  'select sum(id), sum(id::bigint), avg(id::bigint), sum(score::float8), avg(score::float8) from users',
+];
+
+test.each(queries)('%s', async (query) => {
+  const [sql, ...params] = typeof query === 'string' ? [query] : query;
+  const expected = await database.postgres(sql!, params);
+  const actual = await database.row(sql!, params);
+  if (/ order by /.test(sql!)) expect(actual).toEqual(expected);
+  else expect(sorted(actual)).toEqual(sorted(expected));
+});
