@@ -116,6 +116,7 @@ function wholeRow(
       if (!named) return { sql: `${rte.alias}.${rte.names[0]}` };
     }
   }
-  if (typeOid === Oid.record) return { sql: `(${rte.alias}.*)` };
+  // Without the cast, an item of the select list would be every column.
+  if (typeOid === Oid.record) return { sql: `(${rte.alias}.*)::pg_catalog.record` };
   return { sql: `(${rte.alias}.*)::${typeSql(typeOid, -1, printer)}` };
 }

@@ -22,6 +22,9 @@ import { printGroupBy } from './group-by.ts';
 import { printRte } from './range-table.ts';
 import { printWindows } from './windows.ts';
 
+/** pgtide's own system columns (SystemColumn) are below PostgreSQL's. */
+const ownAttnoMax = -100;
+
 /** Deparses a Query as ruleutils.c does, in one of two dialects. Throws Unprintable. */
 export function printQuery(query: Query, dialect: Dialect, env: PrintEnvironment): PrintedQuery {
   return makePrinter(dialect, env).query(query, undefined);
@@ -105,6 +108,7 @@ function printVar(
       level.aggregateDepth--;
     }
   }
+  if (expr.attno < 0 && expr.attno > ownAttnoMax) throw new Unprintable('a system column of PostgreSQL');
   const printed = level.rtes[expr.varno - 1];
   assert(printed, 'FROM is printed before what refers to it');
   const column =
