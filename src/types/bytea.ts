@@ -5,7 +5,8 @@ import { Oid } from './oid.ts';
 
 function parseHex(text: string): Uint8Array {
   const hex = text.slice(2);
-  if (hex.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(hex)) return Buffer.from(hex, 'hex');
+  if (hex.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(hex))
+    return Uint8Array.from(Buffer.from(hex, 'hex'));
   const bytes: number[] = [];
   for (let at = 0; at < hex.length;) {
     // White space may stand between bytes, not inside one.

@@ -2,7 +2,7 @@ import { PgError, SqlState } from '../base/index.ts';
 import { defineType } from './define-type.ts';
 import { checkSize, invalidInput } from './input-error.ts';
 import { writeKeyFloat32, writeKeyFloat64 } from './key-writer.ts';
-import { numericCompare } from './numeric.ts';
+import { numericCompare, toExponentialHalfEven } from './numeric.ts';
 import { parseNumeric } from './numeric-type.ts';
 import { Oid } from './oid.ts';
 
@@ -203,7 +203,7 @@ export function formatFloat8(value: number, extraFloatDigits = 1): string {
 
 /** printf's %.*g */
 function formatPrecision(value: number, precision: number): string {
-  const { digits, exponent } = splitExponential(value.toExponential(precision - 1));
+  const { digits, exponent } = splitExponential(toExponentialHalfEven(value, precision - 1));
   return layOut(value < 0, digits, exponent, precision);
 }
 

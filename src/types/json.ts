@@ -36,7 +36,9 @@ type TokenKind =
   | 'true'
   | 'false'
   | 'null'
-  | 'end';
+  | 'end'
+  /** Nothing read yet. */
+  | 'start';
 
 const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 /** What PostgreSQL skips to show the whole of a bad word. */
@@ -300,7 +302,7 @@ function readValue(reader: Reader): JsonNode {
 
 /** Parses a whole document; errors are 22P02 with DETAIL and context. `unescape` as jsonb needs it. */
 export function parseJson(text: string, unescape: boolean): JsonNode {
-  const reader: Reader = { text, unescape, kind: 'end', start: 0, end: 0, value: '', depth: 0 };
+  const reader: Reader = { text, unescape, kind: 'start', start: 0, end: 0, value: '', depth: 0 };
   advance(reader);
   const node = readValue(reader);
   if (reader.kind !== 'end') throw unexpected(reader, 'end of input');

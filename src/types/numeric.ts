@@ -270,11 +270,30 @@ export function numericFromBigint(value: bigint): string {
   return value.toString();
 }
 
+/** Digits past the last one kept that show whether a double lies exactly halfway. */
+const tieDigits = 30;
+
+/**
+ * toExponential as C rounds: JavaScript rounds exact ties up, C to the even digit. `fractionDigits` as in toExponential;
+ * `value` is finite.
+ */
+export function toExponentialHalfEven(value: number, fractionDigits: number): string {
+  const text = value.toExponential(fractionDigits);
+  const more = value.toExponential(Math.min(fractionDigits + tieDigits, 100));
+  const end = more.indexOf('e');
+  // Past the kept digits, and past the point where only one digit is kept.
+  const rest = more.slice(end - (Math.min(fractionDigits + tieDigits, 100) - fractionDigits), end);
+  const lastAt = text.indexOf('e') - 1;
+  const last = Number(text[lastAt]);
+  if (!/^50*$/.test(rest) || last % 2 === 0) return text;
+  return text.slice(0, lastAt) + String(last - 1) + text.slice(lastAt + 1);
+}
+
 /** The text of `value` with `digits` significant digits, without exponent or trailing zeros. */
 function fromFloat(value: number, digits: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
-  const match = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(value.toExponential(digits - 1))!;
+  const match = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(toExponentialHalfEven(value, digits - 1))!;
   const fraction = (match[3] ?? '').replace(/0+$/, '');
   const scale = fraction.length - Number(match[4]);
   const unscaled = BigInt(match[1]! + match[2]! + fraction);

@@ -20,7 +20,7 @@ import type { Field, Keyword } from './tokens.ts';
 import { findKeyword, splitFields } from './tokens.ts';
 import { abbreviationOffset } from './zone-abbreviations.ts';
 import type { Zone } from './zone.ts';
-import { findZone, offsetOfLocal, utcZone } from './zone.ts';
+import { abbreviationsOf, findZone, offsetOfLocal, utcZone } from './zone.ts';
 
 export interface DecodedDateTime {
   readonly kind: 'datetime';
@@ -403,7 +403,8 @@ function reservedWord(state: State, word: Extract<Keyword, { kind: 'reserved' }>
 }
 
 function wordField(state: State, text: string): void {
-  const offset = abbreviationOffset(text);
+  // The session's zone knows its own abbreviations best: IST is one thing in Kolkata and another in Jerusalem.
+  const offset = abbreviationsOf(sessionZone(state.context)).get(text) ?? abbreviationOffset(text);
   if (offset !== undefined) return setOffset(state, offset);
   const keyword = findKeyword(text);
   if (!keyword) {

@@ -126,7 +126,8 @@ function addNumber(decoding: Decoding, text: string): void {
   if (unit === 'second' && part !== 0) markSeen(decoding, 'second', 'millisecond', 'microsecond');
   else markSeen(decoding, unit);
   addToSum(decoding.sum, unit, negative ? -whole : whole, negative ? -part : part);
-  decoding.unit = unit;
+  // `1 2` where hours come last: what stands before them is days.
+  decoding.unit = unit === 'hour' ? 'day' : unit;
   decoding.unitWaits = false;
 }
 

@@ -185,6 +185,27 @@ export function offsetOfLocal(zone: Zone, localSeconds: number): number {
   return afterHolds ? after : before;
 }
 
+/** Years whose winter and summer show the abbreviations that a zone has had in living memory; later ones count more. */
+const abbreviationYears = [1975, 1990, 2005, 2026];
+const secondsPerYear = 31_556_952;
+const ownAbbreviations = new Map<string, ReadonlyMap<string, number>>();
+
+/** The zone's own abbreviations, lower case, with their offsets in seconds east. */
+export function abbreviationsOf(zone: Zone): ReadonlyMap<string, number> {
+  const known = ownAbbreviations.get(zone.name);
+  if (known) return known;
+  const found = new Map<string, number>();
+  for (const year of abbreviationYears) {
+    for (const at of [year - 2000 + 0.03, year - 2000 + 0.53]) {
+      const seconds = Math.round(at * secondsPerYear);
+      found.set(zone.abbreviationAt(seconds).toLowerCase(), zone.offsetAt(seconds));
+    }
+  }
+  if (ownAbbreviations.size >= cachedZonesMax) ownAbbreviations.clear();
+  ownAbbreviations.set(zone.name, found);
+  return found;
+}
+
 /**
  * What `SET TimeZone` stores and SHOW shows for `setting`: numbers are hours east (`<+02>-02`), tz database names get
  * their usual capitals. undefined: no such zone (22023 is the caller's).
