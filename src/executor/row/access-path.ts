@@ -1,4 +1,4 @@
-import type { Expr, VarExpr } from '../../analyzer/tree.ts';
+import type { Expr, RelabelType, VarExpr } from '../../analyzer/tree.ts';
 import type { ScanPredicate } from '../../storage/types.ts';
 import { Oid } from '../../types/oid.ts';
 import type { PgArray, Value } from '../../types/value.ts';
@@ -24,8 +24,14 @@ export interface StaticPredicate {
 /** Strips what leaves a value's representation as it is. */
 function bare(expr: Expr): Expr {
   let at = expr;
-  while (at.kind === 'relabel' || at.kind === 'collate') at = at.arg;
+  while (at.kind === 'collate' || (at.kind === 'relabel' && keepsValue(at))) at = at.arg;
   return at;
+}
+
+const texts: readonly number[] = [Oid.text, Oid.varchar];
+
+function keepsValue(expr: RelabelType): boolean {
+  return texts.includes(expr.typeOid) && texts.includes(expr.arg.typeOid);
 }
 
 const mirrored: Record<ComparisonOp, ComparisonOp> = {
@@ -77,7 +83,6 @@ function conversion(
 ): ((value: Value) => Value | undefined) | undefined {
   const keep = (value: Value): Value => value;
   if (columnType === valueType) return columnType === Oid.bpchar ? undefined : keep;
-  const texts: readonly number[] = [Oid.text, Oid.varchar];
   if (texts.includes(columnType) && texts.includes(valueType)) return keep;
   const whole: readonly number[] = [Oid.int2, Oid.int4, Oid.int8];
   if (!whole.includes(columnType) || !whole.includes(valueType)) return undefined;

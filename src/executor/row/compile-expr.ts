@@ -2,7 +2,7 @@ import type { Expr } from '../../analyzer/tree.ts';
 import { compileAggregateRef } from './aggregate-ref.ts';
 import { compileArray, compileArrayCoerce, compileScalarArrayOp, compileSubscript } from './compile-array.ts';
 import { compileCall, compileDistinct, compileNullIf } from './compile-call.ts';
-import { compileCoerceViaIo } from './compile-coerce.ts';
+import { compileCoerceViaIo, compileRelabel } from './compile-coerce.ts';
 import {
   compileBool,
   compileBooleanTest,
@@ -63,6 +63,7 @@ export function compileExpr(expr: Expr, scope: Scope): Evaluator {
     case 'booleanTest':
       return compileBooleanTest(expr, scope);
     case 'relabel':
+      return compileRelabel(expr, scope);
     case 'collate':
       return compileExpr(expr.arg, scope);
     case 'namedArg':

@@ -1,6 +1,5 @@
 import { PgError, SqlState } from '../../../base/index.ts';
-import { outOfRange } from '../../../types/input-error.ts';
-import { int2Max, int2Min, int4Max, int4Min } from '../../../types/integer.ts';
+import { roundHalfEven } from '../../../types/cast.ts';
 import { divisionByZero } from '../../../types/numeric.ts';
 import { strictFunctions } from './definition.ts';
 import type { FunctionEntry } from './definition.ts';
@@ -63,42 +62,17 @@ function fail(error: PgError): never {
   throw error;
 }
 
-/** rint(): halves go to the even neighbour. */
-function roundEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest < 0.5) return floor === 0 && value < 0 ? -0 : floor;
-  const ceiling = Math.ceil(value);
-  if (rest > 0.5) return ceiling;
-  return floor % 2 === 0 ? (Object.is(value, -0) ? -0 : floor) : ceiling;
-}
-
-function toInteger(typeName: string, min: number, max: number): (value: number) => number {
-  return (value) => {
-    const rounded = roundEven(value);
-    if (!(rounded >= min && rounded <= max)) throw outOfRange(typeName);
-    return rounded + 0;
-  };
-}
-
-function toInt8(value: number): bigint {
-  const rounded = roundEven(value);
-  if (!(rounded >= -(2 ** 63) && rounded < 2 ** 63)) throw outOfRange('bigint');
-  return BigInt(rounded);
-}
-
-function toFloat4(value: number): number {
-  const result = Math.fround(value);
-  if (isInfinite(result) && !isInfinite(value)) throw overflow();
-  if (result === 0 && value !== 0) throw underflow();
-  return result;
-}
-
 function squareRoot(value: number): number {
   if (value < 0) {
-    throw new PgError('2201F', 'cannot take square root of a negative number');
+    throw new PgError(SqlState.invalidArgumentForPowerFunction, 'cannot take square root of a negative number');
   }
   return Math.sqrt(value);
+}
+
+/** rint(), which keeps the sign of a zero. */
+function roundEven(value: number): number {
+  const rounded = roundHalfEven(value);
+  return rounded === 0 && (value < 0 || Object.is(value, -0)) ? -0 : rounded;
 }
 
 const sign = (value: number): number => (value > 0 ? 1 : value < 0 ? -1 : 0);
@@ -140,17 +114,4 @@ export const floatFunctions: readonly FunctionEntry[] = strictFunctions([
   [1344, 'sqrt(float8)', squareRoot],
   [230, 'dsqrt(float8)', squareRoot],
   [1610, 'pi()', () => Math.PI],
-  [235, 'float8(int2)', same],
-  [236, 'float4(int2)', same],
-  [316, 'float8(int4)', same],
-  [318, 'float4(int4)', (value: number) => Math.fround(value)],
-  [482, 'float8(int8)', (value: bigint) => Number(value)],
-  [311, 'float8(float4)', same],
-  [312, 'float4(float8)', toFloat4],
-  [237, 'int2(float8)', toInteger('smallint', int2Min, int2Max)],
-  [238, 'int2(float4)', toInteger('smallint', int2Min, int2Max)],
-  [317, 'int4(float8)', toInteger('integer', int4Min, int4Max)],
-  [319, 'int4(float4)', toInteger('integer', int4Min, int4Max)],
-  [483, 'int8(float8)', toInt8],
-  [653, 'int8(float4)', toInt8],
 ]);

@@ -1,13 +1,19 @@
+import { castFunctions } from './casts.ts';
 import { comparisonFunctions } from './comparison.ts';
 import type { FunctionEntry } from './definition.ts';
 import { floatFunctions } from './float.ts';
 import { integerFunctions } from './integer.ts';
+import { numericFunctions } from './numeric.ts';
+import { textFunctions } from './text.ts';
 
 /** Every function of the row executor, by pg_proc OID. */
 export const functionEntries: readonly FunctionEntry[] = [
   ...comparisonFunctions,
   ...integerFunctions,
   ...floatFunctions,
+  ...numericFunctions,
+  ...castFunctions,
+  ...textFunctions,
 ];
 
 const byOid = new Map(functionEntries.map((entry) => [entry.oid, entry]));

@@ -1,4 +1,3 @@
-import { PgError, SqlState } from '../../../base/index.ts';
 import { divisionByZero } from '../../../types/numeric.ts';
 import { outOfRange } from '../../../types/input-error.ts';
 import { int2Max, int2Min, int4Max, int4Min, int8Max, int8Min } from '../../../types/integer.ts';
@@ -84,13 +83,6 @@ function lcm4(l: number, r: number): number {
   return checkInt4(Number(result));
 }
 
-function toOid(value: bigint): number {
-  if (value < 0n || value > 4294967295n) {
-    throw new PgError(SqlState.numericValueOutOfRange, 'OID out of range');
-  }
-  return Number(value);
-}
-
 const toBase = (base: number, bits: 32 | 64) => (value: Integer) =>
   BigInt.asUintN(bits, BigInt(value)).toString(base);
 
@@ -170,16 +162,6 @@ export const integerFunctions: readonly FunctionEntry[] = strictFunctions([
   [5045, 'gcd(int8,int8)', (l: bigint, r: bigint) => checkInt8(gcd(l, r))],
   [5046, 'lcm(int4,int4)', lcm4],
   [5047, 'lcm(int8,int8)', lcm8],
-  [313, 'int4(int2)', same],
-  [314, 'int2(int4)', checkInt2],
-  [480, 'int4(int8)', (value: bigint) => Number(int8ToInt4(value))],
-  [481, 'int8(int4)', (value: number) => BigInt(value)],
-  [754, 'int8(int2)', (value: number) => BigInt(value)],
-  [714, 'int2(int8)', (value: bigint) => int8ToInt2(value)],
-  [1287, 'oid(int8)', toOid],
-  [1288, 'int8(oid)', (value: number) => BigInt(value)],
-  [2557, 'bool(int4)', (value: number) => value !== 0],
-  [2558, 'int4(bool)', (value: boolean) => (value ? 1 : 0)],
   [2089, 'to_hex(int4)', toBase(16, 32)],
   [2090, 'to_hex(int8)', toBase(16, 64)],
   [6330, 'to_bin(int4)', toBase(2, 32)],
@@ -187,13 +169,3 @@ export const integerFunctions: readonly FunctionEntry[] = strictFunctions([
   [6332, 'to_oct(int4)', toBase(8, 32)],
   [6333, 'to_oct(int8)', toBase(8, 64)],
 ]);
-
-function int8ToInt4(value: bigint): number {
-  if (value > BigInt(int4Max) || value < BigInt(int4Min)) throw outOfRange('integer');
-  return Number(value);
-}
-
-function int8ToInt2(value: bigint): number {
-  if (value > BigInt(int2Max) || value < BigInt(int2Min)) throw outOfRange('smallint');
-  return Number(value);
-}
