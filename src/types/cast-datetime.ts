@@ -64,10 +64,17 @@ export function timestampToDate(value: bigint): number {
   return splitTimestamp(value).days;
 }
 
+/** An instant as local time in `zone`, not checked against timestamp's range. */
+function localTime(value: bigint, zone: Zone): bigint {
+  return isFiniteTimestamp(value) ? value + BigInt(offsetAt(value, zone)) * 1_000_000n : value;
+}
+
 /** The local time that an instant has in `zone`. */
 export function timestamptzToTimestamp(value: bigint, zone: Zone): bigint {
   if (!isFiniteTimestamp(value)) return value;
-  return value + BigInt(offsetAt(value, zone)) * 1_000_000n;
+  const local = localTime(value, zone);
+  if (!isTimestampInRange(local)) throw datetimeOutOfRange('timestamp');
+  return local;
 }
 
 /** The instant that a local time means in `zone`. */
@@ -91,7 +98,7 @@ function timestampToTime(value: bigint): number | null {
 
 function timestamptzToTimetz(value: bigint, zone: Zone): TimeTz | null {
   if (!isFiniteTimestamp(value)) return null;
-  const local = timestamptzToTimestamp(value, zone);
+  const local = localTime(value, zone);
   return { kind: 'timetz', micros: splitTimestamp(local).micros, zone: 0 - offsetAt(value, zone) };
 }
 
@@ -124,10 +131,10 @@ export const datetimeCasts: readonly CastEntry[] = [
     timestamptzToTimestamp(value, zoneOf(context)),
   ),
   entry<bigint>(timestamptz, date, (value, context) =>
-    timestampToDate(timestamptzToTimestamp(value, zoneOf(context))),
+    timestampToDate(localTime(value, zoneOf(context))),
   ),
   entry<bigint>(timestamptz, time, (value, context) =>
-    timestampToTime(timestamptzToTimestamp(value, zoneOf(context))),
+    timestampToTime(localTime(value, zoneOf(context))),
   ),
   entry<bigint>(timestamptz, timetz, (value, context) =>
     timestamptzToTimetz(value, zoneOf(context)),

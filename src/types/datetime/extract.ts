@@ -121,7 +121,6 @@ const timestamptzName = 'timestamp with time zone';
 
 export function extractTimestamp(unitName: string, value: bigint): string | null {
   const unit = requireUnit(unitName, timestampName);
-  if (unit.startsWith('timezone')) throw unitNotSupported(unitName, timestampName);
   if (!isFiniteTimestamp(value)) return nonFinite(unit, value > 0n);
   if (unit === 'epoch') return epochText(value);
   const { days, micros } = splitTimestamp(value);
@@ -211,10 +210,13 @@ function intervalField(unit: DateTimeUnit, value: Interval): string | undefined 
       return text(Math.trunc(parts.days / 7));
     case 'month':
       return text(parts.months);
-    case 'quarter':
-      return text(
-        value.months >= 0 ? Math.trunc(parts.months / 3) + 1 : -(Math.trunc(-parts.months / 3) + 1),
-      );
+    case 'quarter': {
+      // In int32, as PostgreSQL negates.
+      const ago = (0 - value.months) | 0;
+      const months = value.months >= 0 ? value.months : ago;
+      const quarter = Math.trunc((months % 12) / 3) + 1;
+      return text(value.months >= 0 ? quarter : -quarter);
+    }
     case 'year':
       return text(parts.years);
     case 'decade':
@@ -241,7 +243,6 @@ export function extractInterval(unitName: string, value: Interval): string | nul
   switch (unit) {
     case 'hour':
     case 'day':
-    case 'week':
     case 'year':
     case 'decade':
     case 'century':

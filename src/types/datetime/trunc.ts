@@ -13,7 +13,7 @@ import { datetimeOutOfRange } from './errors.ts';
 import { isFiniteInterval, makeInterval } from './interval.ts';
 import { isFiniteTimestamp, localOffset } from './timestamp-type.ts';
 import type { DateTimeUnit } from './units.ts';
-import { requireUnit, unitNotSupported } from './units.ts';
+import { requireTruncUnit, unitNotSupported } from './units.ts';
 import type { Zone } from './zone.ts';
 
 const timestampName = 'timestamp without time zone';
@@ -68,7 +68,7 @@ function checked(value: bigint): bigint {
 }
 
 export function dateTrunc(unitName: string, value: bigint): bigint {
-  const unit = requireUnit(unitName, timestampName);
+  const unit = requireTruncUnit(unitName, timestampName);
   const unitMicros = microsOf[unit];
   if (unitMicros === undefined && truncateDays(unit, 0) === undefined) {
     throw unitNotSupported(unitName, timestampName);
@@ -81,7 +81,7 @@ export function dateTrunc(unitName: string, value: bigint): bigint {
 
 /** Truncates the local time in `zone`. */
 export function dateTruncTimestamptz(unitName: string, value: bigint, zone: Zone): bigint {
-  const unit = requireUnit(unitName, timestamptzName);
+  const unit = requireTruncUnit(unitName, timestamptzName);
   const unitMicros = microsOf[unit];
   if (unitMicros === undefined && truncateDays(unit, 0) === undefined) {
     throw unitNotSupported(unitName, timestamptzName);
@@ -108,7 +108,7 @@ const monthsOf: Partial<Record<DateTimeUnit, number>> = {
 };
 
 export function dateTruncInterval(unitName: string, value: Interval): Interval {
-  const unit = requireUnit(unitName, 'interval');
+  const unit = requireTruncUnit(unitName, 'interval');
   const months = monthsOf[unit];
   const micros = microsOf[unit];
   if (months === undefined && micros === undefined && unit !== 'day') {

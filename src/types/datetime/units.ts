@@ -32,16 +32,35 @@ const others = new Map<string, DateTimeUnit>([
   ['timezone_m', 'timezone_minute'],
 ]);
 
-/** 22023 `unit "x" not recognized for type …` */
+function notRecognized(word: string, typeName: string): PgError {
+  return new PgError(
+    SqlState.invalidParameterValue,
+    `unit "${word}" not recognized for type ${typeName}`,
+  );
+}
+
+/** Units that only extract() knows; to date_trunc() they are not even words. */
+const extractOnly: ReadonlySet<DateTimeUnit> = new Set([
+  'dow',
+  'doy',
+  'isodow',
+  'isoyear',
+  'julian',
+  'epoch',
+]);
+
+/** For extract(). 22023 `unit "x" not recognized for type …` */
 export function requireUnit(name: string, typeName: string): DateTimeUnit {
   const word = name.toLowerCase();
   const unit = others.get(word.slice(0, 10)) ?? findIntervalUnit(word);
-  if (!unit) {
-    throw new PgError(
-      SqlState.invalidParameterValue,
-      `unit "${word}" not recognized for type ${typeName}`,
-    );
-  }
+  if (!unit) throw notRecognized(word, typeName);
+  return unit;
+}
+
+/** For date_trunc(). */
+export function requireTruncUnit(name: string, typeName: string): DateTimeUnit {
+  const unit = requireUnit(name, typeName);
+  if (extractOnly.has(unit)) throw notRecognized(name.toLowerCase(), typeName);
   return unit;
 }
 
