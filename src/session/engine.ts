@@ -16,6 +16,8 @@ export type VirtualRows = (name: string, viewer: Viewer) => Promise<RowSource>;
 /** Who looks at a system relation, and what they may know of. */
 export interface Viewer {
   readonly role: string;
+  /** tide.user_id. */
+  readonly userId: string;
   /** Superuser or member of pg_monitor. */
   readonly seesAll: boolean;
 }

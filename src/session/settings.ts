@@ -177,6 +177,8 @@ interface Layer {
  */
 export interface SettingsStore {
   get(name: string): string | undefined;
+  /** What SET LOCAL has set, if it has. */
+  local(name: string): string | undefined;
   /** Undefined resets. */
   set(name: string, value: string | undefined, local: boolean): void;
   resetAll(): void;
@@ -203,6 +205,7 @@ export function createSettings(startup: ReadonlyMap<string, string>): SettingsSt
   };
   return {
     get: (name) => layer.local.get(name) ?? layer.session.get(name),
+    local: (name) => layer.local.get(name),
     set: (name, value, local) => {
       const edit = (map: ReadonlyMap<string, string>, to: string | undefined): Map<string, string> => {
         const copy = new Map(map);

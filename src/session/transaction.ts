@@ -3,6 +3,7 @@ import type { TransactionStatus } from '../protocol/index.ts';
 import type { DdlTransaction } from '../catalog/catalog.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import type { StorageTransaction } from '../storage/types.ts';
+import type { Statement } from '../sql/index.ts';
 import type { Engine } from './engine.ts';
 import type { SettingsStore } from './settings.ts';
 
@@ -24,7 +25,9 @@ export interface SessionTransaction {
   statement(): StorageTransaction;
   /** Runs before the first statement of a transaction: starts the implicit one. */
   start(): void;
-  beginBlock(): void;
+  beginBlock(readOnly: boolean): void;
+  /** SET TRANSACTION READ ONLY. */
+  readOnly: boolean;
   /** Takes the catalog lock, once. */
   openDdl(signal: AbortSignal): Promise<DdlTransaction>;
   /** Commits what is open, if anything. Undefined when there was nothing to wait for. */
@@ -39,10 +42,12 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
   let storage: StorageTransaction | undefined;
   let ddl: DdlTransaction | undefined;
   let startTime = 0n;
+  let readOnly = false;
 
   const start = (): void => {
     if (state !== 'none') return;
     state = 'implicit';
+    readOnly = settings.get('default_transaction_read_only') === 'on';
     startTime = engine.clock.now();
     settings.beginTransaction();
   };
@@ -123,9 +128,16 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
       storage.newStatement();
       return storage;
     },
-    beginBlock: () => {
+    beginBlock: (asReadOnly) => {
       start();
       state = 'block';
+      readOnly = asReadOnly;
+    },
+    get readOnly() {
+      return readOnly;
+    },
+    set readOnly(value) {
+      readOnly = value;
     },
     openDdl: async (signal) => {
       ddl ??= await engine.catalog.beginDdl(signal);
@@ -162,5 +174,19 @@ export function inFailedTransaction(): PgError {
   return new PgError(
     SqlState.inFailedSqlTransaction,
     'current transaction is aborted, commands ignored until end of transaction block',
+  );
+}
+
+/** What a read-only transaction may not run. */
+export function refuseWrites(statement: Statement): void {
+  const writes =
+    (statement.class === 'query' && statement.modifies) ||
+    statement.class === 'ddl' ||
+    statement.class === 'tide' ||
+    statement.kind === 'copyFrom';
+  if (!writes) return;
+  throw new PgError(
+    SqlState.readOnlySqlTransaction,
+    `cannot execute ${statement.tag} in a read-only transaction`,
   );
 }

@@ -1,0 +1,161 @@
+import { PgError, SqlState, assert } from '../base/index.ts';
+import type { ExecutorName } from '../planner/nodes.ts';
+import { sequenceSource } from '../planner/normalize.ts';
+import type { Execution } from '../executor/run-plan.ts';
+import type { SessionSequences, StatementContext } from '../executor/types.ts';
+import type { StorageTransaction } from '../storage/types.ts';
+import type { CatalogSequence } from '../catalog/types.ts';
+import type { Value } from '../types/value.ts';
+import type { SessionState } from './state.ts';
+import { ownSettings } from './settings.ts';
+
+/** The role that statements run as: SET ROLE's, else SET SESSION AUTHORIZATION's, else the one that logged in. */
+export function currentRole(session: Pick<SessionState, 'settings' | 'loginUser'>): string {
+  const role = session.settings.get('role');
+  if (role !== undefined && role !== 'none') return role;
+  return sessionUser(session);
+}
+
+export function sessionUser(session: Pick<SessionState, 'settings' | 'loginUser'>): string {
+  return session.settings.get('session_authorization') ?? session.loginUser;
+}
+
+/** tide.user_id, which is the session's role until it is set. */
+export function currentUserId(session: Pick<SessionState, 'settings' | 'loginUser'>): string {
+  return session.settings.get('tide.user_id') ?? currentRole(session);
+}
+
+function ownSetting(session: SessionState, name: string): string {
+  return session.settings.get(name) ?? ownSettings.get(name)?.initial ?? '';
+}
+
+export function statementContext(session: SessionState): StatementContext {
+  const { engine, settings, transaction } = session;
+  const allUsers = ownSetting(session, 'tide.scope') === 'all';
+  if (allUsers && !session.roles.bypassRowSecurity) {
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied to read all users' rows`,
+      { hint: 'Only superusers and roles with BYPASSRLS may use tide.scope = all.' },
+    );
+  }
+  const limit = settings.get('tide.materialize_limit');
+  return {
+    types: { ...settings.types, transactionTime: transaction.startTime },
+    userId: currentUserId(session),
+    allUsers,
+    includeDeleted: ownSetting(session, 'tide.include_deleted') === 'on',
+    hardDelete: ownSetting(session, 'tide.hard_delete') === 'on',
+    materializeLimit: limit === undefined ? engine.materializeLimitRows : Number(limit),
+    currentUser: currentRole(session),
+    sessionUser: sessionUser(session),
+    database: session.client.database,
+    backendPid: session.processId,
+    transactionTime: transaction.startTime,
+    statementTime: session.statementTime,
+    clock: engine.clock,
+    random: engine.random,
+    snowflakeId: engine.snowflakeId,
+    uuidV7: engine.uuidV7,
+    sequences: sessionSequences(session),
+    setting: (name) => showSetting(session, name.toLowerCase()),
+    settings: settings.forPostgres,
+  };
+}
+
+/** A setting that the session itself can tell; undefined: PostgreSQL has to be asked. */
+export function showSetting(session: SessionState, name: string): string | undefined {
+  if (name === 'tide.user_id') return currentUserId(session);
+  return session.settings.get(name) ?? ownSettings.get(name)?.initial;
+}
+
+function sessionSequences(session: SessionState): SessionSequences {
+  const { engine, transaction } = session;
+  const sequence = (relid: number): CatalogSequence => {
+    const found = transaction.catalog.sequence(relid);
+    assert(found !== undefined, 'a sequence that PostgreSQL knows is in the catalog');
+    return found;
+  };
+  return {
+    nextval: (relid) => {
+      const value = engine.storage.sequences.nextval(sequence(relid).sequenceId);
+      session.currentValues.set(relid, value);
+      session.lastSequence = relid;
+      return value;
+    },
+    currval: (relid) => {
+      const value = session.currentValues.get(relid);
+      if (value !== undefined) return value;
+      throw new PgError(
+        SqlState.objectNotInPrerequisiteState,
+        `currval of sequence "${sequence(relid).name}" is not yet defined in this session`,
+      );
+    },
+    lastval: () => {
+      const value = session.currentValues.get(session.lastSequence ?? 0);
+      if (value !== undefined) return value;
+      throw new PgError(
+        SqlState.objectNotInPrerequisiteState,
+        'lastval is not yet defined in this session',
+      );
+    },
+    setval: (relid, value, isCalled) => {
+      const of = sequence(relid);
+      if (value < of.min || value > of.max) {
+        throw new PgError(
+          SqlState.numericValueOutOfRange,
+          `setval: value ${value} is out of bounds for sequence "${of.name}" (${of.min}..${of.max})`,
+        );
+      }
+      engine.storage.sequences.setval(of.sequenceId, value, isCalled);
+      if (isCalled) session.currentValues.set(relid, value);
+      return value;
+    },
+  };
+}
+
+/** One statement's execution over `transaction`'s current snapshot. */
+export function createExecution(
+  session: SessionState,
+  transaction: StorageTransaction,
+  params: readonly Value[],
+  paramTypes: readonly number[],
+  text: string,
+): Execution {
+  const { engine } = session;
+  const catalog = session.transaction.catalog;
+  return {
+    statement: statementContext(session),
+    catalog,
+    storage: engine.storage,
+    transaction,
+    params,
+    paramTypes,
+    signal: session.signal,
+    scanReports: undefined,
+    text,
+    executors: engine.executors,
+    forced: ownSetting(session, 'tide.executor') as ExecutorName | 'auto',
+    virtualRows: async (source) => {
+      const relid = sequenceRelid(source);
+      if (relid !== undefined) {
+        const { sequenceId } = catalog.sequence(relid)!;
+        const { lastValue, isCalled } = engine.storage.sequences.state(sequenceId);
+        return { rows: [[lastValue, 0n, isCalled]] };
+      }
+      const { roles } = session;
+      const viewer = {
+        role: roles.name,
+        userId: currentUserId(session),
+        seesAll: roles.superuser || roles.monitor,
+      };
+      return engine.virtualRows(source.slice('system.'.length), viewer);
+    },
+  };
+}
+
+const sequencePrefix = sequenceSource(0).slice(0, -1);
+
+function sequenceRelid(source: string): number | undefined {
+  return source.startsWith(sequencePrefix) ? Number(source.slice(sequencePrefix.length)) : undefined;
+}

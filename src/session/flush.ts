@@ -1,0 +1,76 @@
+import { PgError, SqlState, notSupported } from '../base/index.ts';
+import type { FieldDescription } from '../analyzer/tree.ts';
+import type { CatalogTable } from '../catalog/types.ts';
+import { Oid } from '../types/oid.ts';
+import type { Row, Value } from '../types/value.ts';
+import type { SessionState, StatementResult } from './state.ts';
+
+const columns: readonly (readonly [name: string, typeOid: number, typeSize: number])[] = [
+  ['job_id', Oid.int8, 8],
+  ['rows_flushed', Oid.int8, 8],
+  ['users', Oid.int8, 8],
+  ['files', Oid.int8, 8],
+  ['bytes', Oid.int8, 8],
+  ['duration_ms', Oid.float8, 8],
+];
+
+/** The row that FLUSH TABLE answers with. */
+export const flushFields: readonly FieldDescription[] = columns.map(([name, typeOid, typeSize]) => ({
+  name,
+  tableOid: 0,
+  columnNumber: 0,
+  typeOid,
+  typeSize,
+  typmod: -1,
+}));
+
+/** Flushes a table by its OID in the mirror (what `'chat.messages'::regclass` is). Owner or superuser only. */
+export async function flushTable(
+  session: SessionState,
+  relid: Value,
+  composite: boolean,
+  fields: readonly FieldDescription[],
+): Promise<StatementResult> {
+  const { engine, roles, transaction } = session;
+  const table = typeof relid === 'number' ? transaction.catalog.table(relid) : undefined;
+  if (table === undefined) {
+    throw new PgError(SqlState.undefinedTable, 'there is no stored table of that name');
+  }
+  if (transaction.inBlock) {
+    throw new PgError(
+      SqlState.activeSqlTransaction,
+      'FLUSH TABLE cannot run inside a transaction block',
+    );
+  }
+  requireOwner(table, roles);
+  if (table.stored.kind === 'stream') throw notSupported('FLUSH of a stream table', { hint: 'Its rows go when their time to live ends.' });
+  const done = await engine.jobs.flush(table.stored);
+  const row: Row = [
+    done.jobId,
+    BigInt(done.rowsFlushed),
+    BigInt(done.users),
+    BigInt(done.files),
+    BigInt(done.bytes),
+    done.durationMs,
+  ];
+  const tag = composite || fields !== flushFields ? (rows: number) => `SELECT ${rows}` : () => 'FLUSH TABLE';
+  if (!composite) return { kind: 'rowsNow', fields, rows: [row], tag };
+  const text = `(${row.join(',')})`;
+  return {
+    kind: 'rowsNow',
+    fields: fields.map((field) => ({ ...field, typeOid: Oid.text })),
+    rows: [[text]],
+    tag,
+  };
+}
+
+export function requireOwner(
+  table: CatalogTable,
+  role: { readonly name: string; readonly superuser: boolean },
+): void {
+  if (role.superuser || table.owner === role.name) return;
+  throw new PgError(
+    SqlState.insufficientPrivilege,
+    `must be owner of table ${table.stored.name}`,
+  );
+}

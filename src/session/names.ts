@@ -1,0 +1,38 @@
+import { PgError, SqlState } from '../base/index.ts';
+import type { CatalogTable } from '../catalog/types.ts';
+import { quoteIdentifier } from '../pglite/index.ts';
+import type { QualifiedName } from '../sql/index.ts';
+import type { SessionState } from './state.ts';
+
+export function qualified(name: QualifiedName): string {
+  return name.schema === undefined
+    ? quoteIdentifier(name.name)
+    : `${quoteIdentifier(name.schema)}.${quoteIdentifier(name.name)}`;
+}
+
+/** Runs `read` on the mirror: alone when this session has DDL open, in turn with others' DDL otherwise. */
+export function onMirror<T>(session: SessionState, read: () => Promise<T>): Promise<T> {
+  return session.transaction.ddl === undefined ? session.engine.catalog.shared(read) : read();
+}
+
+/** The relation's OID in the mirror by the session's search_path. Throws 42P01. */
+export async function relidOf(session: SessionState, name: QualifiedName): Promise<number> {
+  const { rows } = await onMirror(session, () =>
+    session.engine.mirror.query(
+      'select to_regclass($1)::oid::text',
+      [qualified(name)],
+      session.settings.forPostgres,
+    ),
+  );
+  const oid = rows[0]?.[0];
+  if (oid !== null && oid !== undefined) return Number(oid);
+  const shown = name.schema === undefined ? name.name : `${name.schema}.${name.name}`;
+  throw new PgError(SqlState.undefinedTable, `relation "${shown}" does not exist`);
+}
+
+/** A stored table by name. Throws 42P01, or 42809 for a relation that is none. */
+export async function tableOf(session: SessionState, name: QualifiedName): Promise<CatalogTable> {
+  const table = session.transaction.catalog.table(await relidOf(session, name));
+  if (table !== undefined) return table;
+  throw new PgError(SqlState.wrongObjectType, `"${name.name}" is not a table`);
+}

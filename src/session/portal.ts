@@ -1,0 +1,134 @@
+import { PgError, SqlState } from '../base/index.ts';
+import type { MessageWriter } from '../protocol/index.ts';
+import type { Row } from '../types/value.ts';
+import { outputChunkBytes } from './connection.ts';
+import type { Output } from './connection.ts';
+import { rowEncoder } from './encode-rows.ts';
+import type { SessionState, StatementResult } from './state.ts';
+
+/** The running part of a portal: gives its rows in pieces (Execute with a limit) or all at once. */
+export interface ResultReader {
+  /**
+   * Writes up to `rowsMax` rows (0: all). Returns the command tag when the rows have come to their end, undefined when
+   * the limit was reached first.
+   */
+  send(rowsMax: number): Promise<string | undefined>;
+  /** The same without waiting, for results that are in memory already; false when it may have to wait. */
+  sendNow(rowsMax: number): { readonly tag: string | undefined } | false;
+  close(): Promise<void>;
+}
+
+const rowsPerFlushCheck = 256;
+
+export function readResult(
+  session: SessionState,
+  result: Extract<StatementResult, { kind: 'rows' | 'rowsNow' | 'encoded' | 'done' }>,
+  resultFormats: readonly number[],
+): ResultReader {
+  const { output } = session;
+  switch (result.kind) {
+    case 'done': {
+      const end = { tag: result.tag };
+      return {
+        send: () => Promise.resolve(result.tag),
+        sendNow: () => end,
+        close: () => Promise.resolve(),
+      };
+    }
+    case 'encoded':
+      return fromMemory(result.rows, (writer, rows) => {
+        for (const row of rows) writer.dataRow(row);
+      }, () => result.tag, output);
+    case 'rowsNow': {
+      const encode = rowEncoder(result.fields, resultFormats, session.settings.types);
+      return fromMemory(result.rows, encode, result.tag, output);
+    }
+    case 'rows': {
+      const encode = rowEncoder(result.fields, resultFormats, session.settings.types);
+      return fromBatches(result.batches, encode, result.tag, session);
+    }
+  }
+}
+
+function fromMemory<T>(
+  rows: readonly T[],
+  encode: (writer: MessageWriter, rows: readonly T[]) => void,
+  tag: (rows: number) => string,
+  output: Output,
+): ResultReader {
+  let at = 0;
+  const end = (rowsMax: number): number => (rowsMax === 0 ? rows.length : Math.min(rows.length, at + rowsMax));
+  const finished = (from: number, rowsMax: number): string | undefined =>
+    rowsMax !== 0 && at - from === rowsMax ? undefined : tag(at - from);
+  return {
+    send: async (rowsMax) => {
+      const from = at;
+      const to = end(rowsMax);
+      while (at < to) {
+        const next = Math.min(to, at + rowsPerFlushCheck);
+        encode(output.writer, rows.slice(at, next));
+        at = next;
+        if (output.writer.length >= outputChunkBytes) await output.flush();
+      }
+      return finished(from, rowsMax);
+    },
+    sendNow: (rowsMax) => {
+      const to = end(rowsMax);
+      if (to - at > rowsPerFlushCheck) return false;
+      const from = at;
+      encode(output.writer, at === 0 && to === rows.length ? rows : rows.slice(at, to));
+      at = to;
+      return { tag: finished(from, rowsMax) };
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function fromBatches(
+  batches: AsyncIterable<Row[]>,
+  encode: (writer: MessageWriter, rows: readonly Row[]) => void,
+  tag: (rows: number) => string,
+  session: SessionState,
+): ResultReader {
+  const { output } = session;
+  const iterator = batches[Symbol.asyncIterator]();
+  let pending: readonly Row[] = [];
+  let ended = false;
+  const write = async (rows: readonly Row[]): Promise<void> => {
+    for (let at = 0; at < rows.length; at += rowsPerFlushCheck) {
+      encode(output.writer, rows.slice(at, at + rowsPerFlushCheck));
+      if (output.writer.length < outputChunkBytes) continue;
+      await output.flush();
+      if (output.closed) {
+        throw new PgError(SqlState.connectionFailure, 'connection to client lost');
+      }
+    }
+  };
+  return {
+    send: async (rowsMax) => {
+      let sent = 0;
+      for (;;) {
+        if (pending.length === 0 && !ended) {
+          session.signal.throwIfAborted();
+          const next = await iterator.next();
+          if (next.done === true) ended = true;
+          else pending = next.value;
+        }
+        if (pending.length === 0) {
+          if (ended) return tag(sent);
+          continue;
+        }
+        const room = rowsMax === 0 ? pending.length : Math.min(pending.length, rowsMax - sent);
+        await write(pending.slice(0, room));
+        pending = pending.slice(room);
+        sent += room;
+        if (rowsMax !== 0 && sent === rowsMax) return undefined;
+      }
+    },
+    sendNow: () => false,
+    close: async () => {
+      ended = true;
+      await iterator.return?.();
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { PgError, SqlState } from '../base/index.ts';
+import type { Analyzed, FieldDescription } from '../analyzer/tree.ts';
+import type { Statement } from '../sql/index.ts';
+import { planStatement } from './planned.ts';
+import type { Planned } from './planned.ts';
+import { checkPermissions } from './roles.ts';
+import type { CurrentPlan, Prepared, SessionState } from './state.ts';
+import { utilityFields } from './utility/fields.ts';
+
+/** Plans by analyzed statement: shared by all sessions that analysis does not tell apart (roles and settings are its key). */
+interface CachedPlan {
+  readonly catalogVersion: number;
+  readonly planned: Planned;
+}
+
+const plans = new WeakMap<Analyzed, CachedPlan>();
+
+/** Statement kinds that PostgreSQL analyzes into a Query tree. */
+export function isQuery(statement: Statement): boolean {
+  return statement.class === 'query';
+}
+
+/** Analysis and plan under the session's present settings and catalog. Throws PostgreSQL's own errors. */
+export async function analyzeAndPlan(
+  session: SessionState,
+  text: string,
+  declaredTypes: readonly number[],
+): Promise<CurrentPlan> {
+  const { engine, settings, transaction } = session;
+  const { ddl } = transaction;
+  const analyze = (): Promise<Analyzed> =>
+    engine.analyzer.analyze(text, declaredTypes, settings.forPostgres, { cache: ddl === undefined });
+  const analyzed = ddl === undefined ? await engine.catalog.shared(analyze) : await analyze();
+  const { catalog } = transaction;
+  for (const notice of analyzed.notices) session.notice(notice);
+  const cached = plans.get(analyzed);
+  let planned: Planned;
+  if (cached?.catalogVersion === catalog.version) {
+    planned = cached.planned;
+  } else {
+    planned = planStatement(analyzed, catalog, engine.support);
+    for (const query of analyzed.queries) await checkPermissions(engine, session.roles, query);
+    plans.set(analyzed, { catalogVersion: catalog.version, planned });
+  }
+  return {
+    catalogVersion: catalog.version,
+    settingsFingerprint: settings.fingerprint,
+    analyzed,
+    planned,
+  };
+}
+
+/** A statement ready to be bound. `statement` undefined: the empty query. */
+export async function prepareStatement(
+  session: SessionState,
+  name: string,
+  statement: Statement | undefined,
+  declaredTypes: readonly number[],
+): Promise<Prepared> {
+  if (statement === undefined || !isQuery(statement)) {
+    return {
+      name,
+      text: statement?.text ?? '',
+      statement,
+      declaredTypes,
+      paramTypes: declaredTypes,
+      fields: statement === undefined ? undefined : await utilityFields(session, statement),
+      plan: undefined,
+    };
+  }
+  const plan = await analyzeAndPlan(session, statement.text, declaredTypes);
+  return {
+    name,
+    text: statement.text,
+    statement,
+    declaredTypes,
+    paramTypes: plan.analyzed.paramTypes,
+    fields: plan.analyzed.fields,
+    plan,
+  };
+}
+
+/** The plan when it still holds; undefined when catalog or settings have changed since. */
+export function validPlan(session: SessionState, prepared: Prepared): Planned | undefined {
+  const { plan } = prepared;
+  if (
+    plan?.catalogVersion === session.transaction.catalog.version &&
+    plan.settingsFingerprint === session.settings.fingerprint
+  ) {
+    return plan.planned;
+  }
+  return undefined;
+}
+
+/** The plan, made anew if need be. @throws 0A000 when the result's columns would no longer be those described */
+export async function freshPlan(session: SessionState, prepared: Prepared): Promise<Planned> {
+  const valid = validPlan(session, prepared);
+  if (valid !== undefined) return valid;
+  const plan = await analyzeAndPlan(session, prepared.text, prepared.paramTypes);
+  if (!sameFields(prepared.fields, plan.analyzed.fields)) {
+    throw new PgError(SqlState.featureNotSupported, 'cached plan must not change result type');
+  }
+  prepared.plan = plan;
+  return plan.planned;
+}
+
+function sameFields(
+  before: readonly FieldDescription[] | undefined,
+  after: readonly FieldDescription[] | undefined,
+): boolean {
+  if (before === undefined || after === undefined) return before === after;
+  return (
+    before.length === after.length &&
+    before.every((field, i) => {
+      const other = after[i]!;
+      return (
+        field.name === other.name && field.typeOid === other.typeOid && field.typmod === other.typmod
+      );
+    })
+  );
+}

@@ -1,0 +1,150 @@
+import { PgError, SqlState, assert, unreachable } from '../base/index.ts';
+import { runDml } from '../executor/dml/dml.ts';
+import type { DmlPlan } from '../planner/plan-dml.ts';
+import type { SelectPlan } from '../planner/nodes.ts';
+import type { Execution } from '../executor/run-plan.ts';
+import { collectPlan, runPlan, runPlanSync } from '../executor/run-plan.ts';
+import type { Row, Value } from '../types/value.ts';
+import type { RawParameters } from './bind-params.ts';
+import { createExecution } from './context.ts';
+import { flushTable } from './flush.ts';
+import type { Planned } from './planned.ts';
+import { freshPlan, validPlan } from './prepare.ts';
+import { runVerbatim } from './run-verbatim.ts';
+import type { Prepared, SessionState, StatementResult } from './state.ts';
+import { applySetting } from './utility/set.ts';
+
+/** What a query is run with. */
+export interface QueryInput {
+  readonly raw: RawParameters;
+  readonly params: readonly (Value | undefined)[];
+  readonly resultFormats: readonly number[];
+}
+
+const selectTag = (rows: number): string => `SELECT ${rows}`;
+
+function dmlTag(kind: DmlPlan['kind'], count: number): string {
+  return kind === 'insert' ? `INSERT 0 ${count}` : `${kind.toUpperCase()} ${count}`;
+}
+
+/** Values that our executors can take: every type known. */
+function knownParams(params: readonly (Value | undefined)[], types: readonly number[]): Value[] {
+  return params.map((value, i) => {
+    if (value !== undefined) return value;
+    throw new PgError(
+      SqlState.featureNotSupported,
+      `parameter $${i + 1} of type with OID ${types[i]} is not supported in this statement`,
+    );
+  });
+}
+
+function execution(session: SessionState, prepared: Prepared, input: QueryInput): Execution {
+  return createExecution(
+    session,
+    session.transaction.statement(),
+    knownParams(input.params, prepared.paramTypes),
+    prepared.paramTypes,
+    prepared.text,
+  );
+}
+
+/** A query's answer without waiting, for point queries on a valid plan; undefined when it takes more. */
+export function runQueryNow(
+  session: SessionState,
+  prepared: Prepared,
+  input: QueryInput,
+): StatementResult | undefined {
+  const planned = validPlan(session, prepared);
+  if (planned?.kind !== 'select') return undefined;
+  const { plan } = planned;
+  if (!plan.pointLookup && plan.scans.size > 0) return undefined;
+  if (plan.support.row !== undefined) return undefined;
+  const rows = runPlanSync(plan, execution(session, prepared, input));
+  if (rows === undefined) return undefined;
+  return { kind: 'rowsNow', fields: prepared.fields ?? [], rows, tag: selectTag };
+}
+
+export async function runQuery(
+  session: SessionState,
+  prepared: Prepared,
+  input: QueryInput,
+): Promise<StatementResult> {
+  const planned: Planned = await freshPlan(session, prepared);
+  const fields = prepared.fields ?? [];
+  switch (planned.kind) {
+    case 'select': {
+      const run = execution(session, prepared, input);
+      return { kind: 'rows', fields, batches: runPlan(planned.plan, run), tag: selectTag };
+    }
+    case 'dml': {
+      const result = await runDml(planned.plan, execution(session, prepared, input));
+      const tag = (rows: number): string => dmlTag(planned.plan.kind, rows);
+      return result.rows === undefined
+        ? { kind: 'done', tag: tag(result.count) }
+        : { kind: 'rowsNow', fields, rows: result.rows, tag };
+    }
+    case 'verbatim': {
+      const { engine, settings } = session;
+      const run = async (): Promise<StatementResult> => {
+        const instance = planned.instance === 'mirror' ? engine.mirror : await engine.fallback();
+        const result = await runVerbatim(
+          instance,
+          prepared.text,
+          prepared.paramTypes,
+          input.raw,
+          input.resultFormats,
+          settings.forPostgres,
+        );
+        for (const notice of result.notices) session.notice(notice);
+        return { kind: 'encoded', fields: result.fields, rows: result.rows, tag: result.tag };
+      };
+      return session.transaction.ddl === undefined && planned.instance === 'mirror'
+        ? engine.catalog.shared(run)
+        : run();
+    }
+    case 'setConfig': {
+      const args = await onlyRow(planned.plan, execution(session, prepared, input));
+      const row: Row = [];
+      for (let i = 0; i < args.length; i += 3) {
+        const [name, value, local] = args.slice(i, i + 3);
+        if (typeof name !== 'string') {
+          throw new PgError(SqlState.nullValueNotAllowed, 'SET requires parameter name');
+        }
+        row.push(await applySetting(session, name, value === null ? undefined : String(value), local === true));
+      }
+      return { kind: 'rowsNow', fields, rows: [row], tag: selectTag };
+    }
+    case 'sleep': {
+      const [seconds] = await onlyRow(planned.plan, execution(session, prepared, input));
+      await sleep(Number(seconds) * 1000, session.signal);
+      return { kind: 'rowsNow', fields, rows: [['']], tag: selectTag };
+    }
+    case 'flush': {
+      const [table] = await onlyRow(planned.plan, execution(session, prepared, input));
+      return flushTable(session, table ?? null, planned.composite, fields);
+    }
+    default:
+      return unreachable(planned, 'planned statement');
+  }
+}
+
+async function onlyRow(plan: SelectPlan, run: Execution): Promise<Row> {
+  const [row] = await collectPlan(plan, run);
+  assert(row !== undefined, 'a query without FROM yields a row');
+  return row;
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }, Math.max(0, ms));
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}

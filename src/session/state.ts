@@ -1,0 +1,112 @@
+import type { Report } from '../base/index.ts';
+import type { Analyzed, FieldDescription } from '../analyzer/tree.ts';
+import type { Statement } from '../sql/index.ts';
+import type { Row, Value } from '../types/value.ts';
+import type { RawParameters } from './bind-params.ts';
+import type { ClientInfo, Output } from './connection.ts';
+import type { Engine } from './engine.ts';
+import type { Planned } from './planned.ts';
+import type { RoleFacts } from './roles.ts';
+import type { SettingsStore } from './settings.ts';
+import type { SessionTransaction } from './transaction.ts';
+
+/** A prepared statement: parsed, analyzed once, planned against one catalog version. */
+export interface Prepared {
+  /** As the client named it; '' is the unnamed one. */
+  readonly name: string;
+  /** What PostgreSQL is given: our words taken out. */
+  readonly text: string;
+  /** Undefined: the empty statement. */
+  readonly statement: Statement | undefined;
+  /** Parameter types as the client declared them (0: to be inferred). */
+  readonly declaredTypes: readonly number[];
+  readonly paramTypes: readonly number[];
+  /** Undefined: returns no rows. */
+  readonly fields: readonly FieldDescription[] | undefined;
+  plan: CurrentPlan | undefined;
+}
+
+/** A plan and what it was made under; made anew when either has changed. */
+export interface CurrentPlan {
+  readonly catalogVersion: number;
+  readonly settingsFingerprint: string;
+  readonly analyzed: Analyzed;
+  readonly planned: Planned;
+}
+
+/** A bound statement, and how far it has been run. */
+export interface Portal {
+  readonly name: string;
+  readonly prepared: Prepared;
+  readonly raw: RawParameters;
+  readonly params: readonly (Value | undefined)[];
+  readonly resultFormats: readonly number[];
+  /** Run to its end: another Execute gives no rows. */
+  completedTag: string | undefined;
+}
+
+/** What a statement answers. */
+export type StatementResult =
+  | {
+      readonly kind: 'rows';
+      readonly fields: readonly FieldDescription[];
+      readonly batches: AsyncIterable<Row[]>;
+      readonly tag: (rows: number) => string;
+    }
+  /** Everything at once: what a point query or a RETURNING gives. */
+  | {
+      readonly kind: 'rowsNow';
+      readonly fields: readonly FieldDescription[];
+      readonly rows: readonly Row[];
+      readonly tag: (rows: number) => string;
+    }
+  /** Rows that PostgreSQL has encoded already. */
+  | {
+      readonly kind: 'encoded';
+      readonly fields: readonly FieldDescription[];
+      readonly rows: readonly Uint8Array[];
+      readonly tag: string;
+    }
+  | { readonly kind: 'done'; readonly tag: string }
+  | { readonly kind: 'copyIn'; readonly copy: CopyIn }
+  | { readonly kind: 'copyOut'; readonly copy: CopyOut };
+
+/** COPY FROM STDIN under way. */
+export interface CopyIn {
+  readonly format: 0 | 1;
+  readonly columnCount: number;
+  /** A promise when the rows must be stored before more may come. */
+  push(data: Uint8Array): void | Promise<void>;
+  /** Returns the command tag. */
+  finish(): Promise<string>;
+}
+
+export interface CopyOut {
+  readonly format: 0 | 1;
+  readonly columnCount: number;
+  readonly chunks: AsyncIterable<Uint8Array>;
+  readonly tag: () => string;
+}
+
+/** One session, as its commands see it. */
+export interface SessionState {
+  readonly engine: Engine;
+  readonly client: ClientInfo;
+  readonly output: Output;
+  readonly processId: number;
+  /** Who logged in; SET SESSION AUTHORIZATION does not change it. */
+  readonly loginUser: string;
+  readonly settings: SettingsStore;
+  readonly transaction: SessionTransaction;
+  readonly prepared: Map<string, Prepared>;
+  readonly portals: Map<string, Portal>;
+  roles: RoleFacts;
+  /** Microseconds since 2000-01-01 UTC. */
+  statementTime: bigint;
+  /** nextval's last results by sequence relid, and the last of all. */
+  readonly currentValues: Map<number, bigint>;
+  lastSequence: number | undefined;
+  /** Aborted by cancel, timeouts and termination, with the PgError to report. */
+  readonly signal: AbortSignal;
+  notice(report: Report): void;
+}

@@ -1,0 +1,136 @@
+import { PgError, SqlState, notSupported } from '../../base/index.ts';
+import type { Statement } from '../../sql/index.ts';
+import { copyFrom } from '../copy-from.ts';
+import { copyTo } from '../copy-to.ts';
+import { runDdl } from '../ddl.ts';
+import { explain } from '../explain.ts';
+import { flushFields, flushTable } from '../flush.ts';
+import { relidOf } from '../names.ts';
+import type { QueryInput } from '../run-query.ts';
+import type { Prepared, SessionState, StatementResult } from '../state.ts';
+import { textField } from './fields.ts';
+import { showFieldName } from './fields.ts';
+import { deallocate, executePrepared, prepareSql } from './prepared.ts';
+import { applySetting, showAnySetting } from './set.ts';
+import { checkTransactionOptions, runTransactionStatement } from './transaction-control.ts';
+import { truncate } from './truncate.ts';
+
+/** Runs a statement that is not a query. */
+export async function runUtility(
+  session: SessionState,
+  prepared: Prepared,
+  input: QueryInput,
+): Promise<StatementResult> {
+  const { statement } = prepared;
+  if (statement === undefined) return { kind: 'done', tag: '' };
+  return dispatch(session, statement, input);
+}
+
+async function dispatch(
+  session: SessionState,
+  statement: Statement,
+  input: QueryInput,
+): Promise<StatementResult> {
+  switch (statement.class) {
+    case 'transaction':
+      return runTransactionStatement(session, statement);
+    case 'ddl':
+      return statement.truncate === undefined
+        ? runDdl(session, statement)
+        : truncate(session, statement.truncate);
+    case 'copy':
+      return statement.kind === 'copyFrom' ? copyFrom(session, statement) : copyTo(session, statement);
+    case 'tide':
+      return flushTable(session, await relidOf(session, statement.table), false, flushFields);
+    case 'utility':
+      return runUtilityKind(session, statement, input);
+    case 'cursor':
+      throw notSupported(statement.tag, { hint: 'Portals of the extended protocol work.' });
+    case 'query':
+      throw new PgError(SqlState.internalError, 'a query is not a utility statement');
+  }
+}
+
+async function runUtilityKind(
+  session: SessionState,
+  statement: Extract<Statement, { class: 'utility' }>,
+  input: QueryInput,
+): Promise<StatementResult> {
+  const done: StatementResult = { kind: 'done', tag: statement.tag };
+  switch (statement.kind) {
+    case 'set':
+      if (statement.fromCurrent) throw notSupported('SET … FROM CURRENT');
+      await applySetting(session, statement.name, statement.value, statement.local);
+      return done;
+    case 'reset':
+      if (statement.name === 'all') session.settings.resetAll();
+      else await applySetting(session, statement.name, undefined, false);
+      return done;
+    case 'setTransaction': {
+      checkTransactionOptions(statement.options);
+      if (statement.snapshot !== undefined) throw notSupported('SET TRANSACTION SNAPSHOT');
+      const { readOnly } = statement.options;
+      if (readOnly === undefined) return done;
+      if (statement.sessionDefault) {
+        await applySetting(session, 'default_transaction_read_only', readOnly ? 'on' : 'off', false);
+      } else {
+        session.transaction.readOnly = readOnly;
+      }
+      return done;
+    }
+    case 'show':
+      return show(session, statement.name);
+    case 'discard':
+      if (statement.target === 'all') {
+        if (session.transaction.inBlock) {
+          throw new PgError(
+            SqlState.activeSqlTransaction,
+            'DISCARD ALL cannot run inside a transaction block',
+          );
+        }
+        session.settings.resetAll();
+        session.prepared.clear();
+      }
+      if (statement.target === 'all' || statement.target === 'sequences') {
+        session.currentValues.clear();
+        session.lastSequence = undefined;
+      }
+      return done;
+    case 'prepare':
+      return prepareSql(session, statement);
+    case 'execute':
+      return executePrepared(session, statement);
+    case 'deallocate':
+      return deallocate(session, statement);
+    case 'explain':
+      return explain(session, statement, input);
+    case 'checkpoint':
+      // Every commit is on disk when it is acknowledged: there is nothing left to write.
+      return done;
+    case 'unlisten':
+      // LISTEN is not there, so nothing is listened to.
+      return done;
+    default:
+      throw notSupported(statement.tag);
+  }
+}
+
+async function show(session: SessionState, name: string): Promise<StatementResult> {
+  const tag = (): string => 'SHOW';
+  if (name !== 'all') {
+    const value = await showAnySetting(session, name);
+    return { kind: 'rowsNow', fields: [textField(showFieldName(name))], rows: [[value]], tag };
+  }
+  const { rows } = await session.engine.mirror.query(
+    'show all',
+    undefined,
+    session.settings.forPostgres,
+  );
+  const fields = ['name', 'setting', 'description'].map((column) => textField(column));
+  const own = rows.map(([setting, value, description]) => [
+    setting ?? null,
+    session.settings.get(setting?.toLowerCase() ?? '') ?? value ?? null,
+    description ?? null,
+  ]);
+  return { kind: 'rowsNow', fields, rows: own, tag };
+}
