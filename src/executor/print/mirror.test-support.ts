@@ -6,6 +6,8 @@ import type { CatalogSnapshot, CatalogTable } from '../../catalog/types.ts';
 import { openPglite } from '../../pglite/index.ts';
 import type { PgliteHandle } from '../../pglite/index.ts';
 import { columnarTypeOf } from '../../planner/shippable/index.ts';
+import { duckConstant } from '../../planner/shippable/literals.ts';
+import { pgType } from '../../types/registry.ts';
 import type { StatementContext } from '../types.ts';
 import { defaultTypeContext } from '../../types/type.ts';
 import { duckTypeName } from './columnar-type.ts';
@@ -93,8 +95,11 @@ export async function openMirror(schema: string): Promise<Mirror> {
         const insert = rows.map((row) => {
           const values = row.map((value, at) => {
             if (value === null) return 'NULL';
-            if (stored.columns[at]!.typeOid === 17) return `from_hex('${value.slice(2)}')`;
-            return `'${value.replaceAll("'", "''").replace(/^(.*) BC$/, '$1 (BC)')}'`;
+            const { typeOid, typmod } = stored.columns[at]!;
+            // DuckDB would write DECIMAL -0.5 as -.5.
+            if (typeOid === 1700 && typmod < 0) return `'${value}'`;
+            const decoded = pgType(typeOid)!.parse(value, typmod, defaultTypeContext);
+            return duckConstant(decoded, typeOid, typmod).sql;
           });
           return `INSERT INTO ${stored.name} VALUES (${values.join(', ')})`;
         });

@@ -50,7 +50,7 @@ export const statements: readonly string[] = [
   'select ok, code, sum(qty), grouping(ok, code) from item group by rollup (ok, code) order by 1, 2, 3',
   'select ok, code, sum(qty) from item group by cube (ok, code) order by 1, 2, 3',
   'select ok, code, sum(qty) from item group by grouping sets ((ok), (code), ()) order by 1, 2, 3',
-  'select ok, sum(qty) from item group by grouping sets (ok, ()) having sum(qty) > 0 order by 1',
+  'select ok, sum(qty) from item group by grouping sets (ok, ()) having sum(qty) > 0 order by 1, 2',
   'select length(name) l, count(*) from item group by length(name) order by l',
   'select length(name) + 1 from item group by length(name) order by 1',
   'select count(distinct code), count(*) filter (where ok), string_agg(name, \',\' order by id desc) from item',

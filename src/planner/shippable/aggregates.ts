@@ -73,6 +73,12 @@ const finiteDouble: AggregateRule['result'] = (call) => ({
   type: simple('DOUBLE'),
 });
 
+/** PostgreSQL's avg also sums squares, which overflow from about 1e154 on; NaN may hide such an overflow. */
+const averageDouble: AggregateRule['result'] = (call) => ({
+  sql: `CASE WHEN NOT isfinite(${call}) OR abs(${call}) > 1e150 THEN ${raise('value out of range: overflow')} ELSE ${call} END`,
+  type: simple('DOUBLE'),
+});
+
 const count: AggregateRule = { name: 'count', args: plain, result: cast('BIGINT') };
 
 /** Left out: avg of whole and exact numbers (the split does it), statistics, JSON, arrays. */
@@ -84,8 +90,8 @@ export const aggregates: readonly AggregateRow[] = [
   [2107, 'sum(bigint)', sumBigint],
   [2114, 'sum(numeric)', sumNumeric],
   [2111, 'sum(double precision)', named('sum', finiteDouble)],
-  [2105, 'avg(double precision)', named('avg', finiteDouble)],
-  [2104, 'avg(real)', named('avg', finiteDouble)],
+  [2105, 'avg(double precision)', named('avg', averageDouble)],
+  [2104, 'avg(real)', named('avg', averageDouble)],
   [2115, 'max(bigint)', max],
   [2116, 'max(integer)', max],
   [2117, 'max(smallint)', max],

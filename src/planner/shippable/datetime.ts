@@ -46,9 +46,9 @@ function requireUtc(facts: CallFacts): void {
 const local = (arg: Argument, from: Stamp): string =>
   from === 'TIMESTAMPTZ' ? `CAST(${arg.sql} AS TIMESTAMP)` : arg.sql;
 
-/** Ordinary times only: infinities and years before Christ are left to PostgreSQL. */
+/** Ordinary times only: infinities, years before Christ and after the last timestamp are left to PostgreSQL. */
 const ordinary = (at: string, value: string, type: 'DATE' | 'TIMESTAMP'): string =>
-  `CASE WHEN NOT isfinite(${at}) OR ${at} < ${type} '0001-01-01' THEN ${raise('timestamp out of range')} ELSE ${value} END`;
+  `CASE WHEN NOT isfinite(${at}) OR ${at} < ${type} '0001-01-01' OR ${at} > ${type} '294246-12-31' THEN ${raise('timestamp out of range')} ELSE ${value} END`;
 
 const trunc =
   (type: 'TIMESTAMP' | 'TIMESTAMPTZ'): Translation =>
