@@ -1,0 +1,52 @@
+-- Dates, times, intervals: edge values, arithmetic, zones.
+create table d (id int primary key, d date, t time, tz timetz, ts timestamp, tstz timestamptz, i interval, ts3 timestamp(3));
+insert into d values (1, '2000-01-01', '00:00:00', '00:00:00+00', '2000-01-01 00:00:00', '2000-01-01 00:00:00+00', '0', '2000-01-01 00:00:00.0005');
+insert into d values (2, '2024-02-29', '23:59:59.999999', '12:30:00-05:30', '2024-02-29 12:34:56.789012', '2024-02-29 12:34:56.789012+05:30', '1 year 2 mons 3 days 04:05:06.789', '2024-02-29 12:34:56.7895');
+-- flush point
+insert into d values (3, 'infinity', '24:00:00', '24:00:00+15:59', 'infinity', '-infinity', '-1 year +2 days -03:04:05', null);
+insert into d values (4, '0001-01-01 BC', '01:02', '01:02:03 PST', '4713-01-01 00:00:00 BC', '294276-12-31 23:59:59.999999+00', 'P1Y2M3DT4H5M6.7S', null);
+insert into d (id, d, ts) values (5, '1969-12-31', '1969-12-31 23:59:59.999999');
+insert into d (id) values (6);
+-- flush point
+-- restart point
+select * from d order by id;
+select id from d where d > '2000-01-01' order by id;
+select id from d where ts between '1960-01-01' and '2024-12-31' order by id;
+select id from d where tstz < '2001-01-01' order by id;
+select id, d from d order by d desc nulls last, id;
+select id, i from d order by i nulls first, id;
+select id, d + 1 as next, d - date '2000-01-01' as days, d + time '01:00' as dt from d where id in (1, 2, 5) order by id;
+select id, ts + interval '1 month' as m, ts - interval '1 day 1 hour' as h, ts - timestamp '2000-01-01' as diff from d where id in (1, 2, 5) order by id;
+select id, i * 2 as twice, i / 2 as half, -i as neg, justify_interval(i) as j from d where id in (1, 2, 3) order by id;
+select id, extract(year from d) as y, extract(doy from d) as doy, extract(dow from d) as dow, extract(isoyear from d) as iy, extract(week from d) as w from d where id in (1, 2, 5) order by id;
+select id, extract(epoch from ts) as e, extract(microseconds from ts) as us, date_part('hour', ts) as h from d where id in (1, 2, 5) order by id;
+select id, date_trunc('month', ts) as m, date_trunc('hour', tstz) as h, date_trunc('week', ts) as w from d where id in (1, 2) order by id;
+select id, to_char(ts, 'YYYY-MM-DD HH24:MI:SS.US Day Mon') as c from d where id in (1, 2, 5) order by id;
+select min(d) as mn, max(d) as mx, min(ts) as mt, max(ts) as xt, count(distinct d) as n from d;
+select extract(year from d) as y, count(*) as n from d where isfinite(d) group by 1 order by 1;
+set timezone = 'America/New_York';
+select id, tstz, tstz at time zone 'UTC' as utc from d where id in (1, 2) order by id;
+select '2024-03-10 02:30:00'::timestamptz as gap, '2024-11-03 01:30:00'::timestamptz as twice, '2024-07-01 12:00'::timestamp at time zone 'Europe/Berlin' as b;
+select '2024-03-10 00:00'::timestamptz + interval '1 day' as day, '2024-03-10 00:00'::timestamptz + interval '24 hours' as hours;
+set timezone = 'UTC';
+set datestyle = 'German';
+select id, d, ts from d where id = 2;
+set datestyle = 'ISO, DMY';
+select '03/04/2024'::date as dmy;
+reset datestyle;
+set intervalstyle = 'iso_8601';
+select id, i from d where id in (2, 3) order by id;
+reset intervalstyle;
+insert into d (id, d) values (7, '2023-02-29');
+insert into d (id, d) values (7, 'yesterdayish');
+insert into d (id, t) values (7, '25:00:00');
+insert into d (id, ts) values (7, '2024-13-01 00:00:00');
+insert into d (id, ts) values (7, '300000-01-01');
+insert into d (id, i) values (7, '1 fortnight');
+select date '2024-01-31' + interval '1 month' as m, age(timestamp '2024-03-01', timestamp '2023-01-31') as a, make_date(2024, 2, 29) as md, make_interval(days => 10, hours => 5) as mi;
+select to_date('05 Dec 2000', 'DD Mon YYYY') as d, to_timestamp('2024-01-02 03:04', 'YYYY-MM-DD HH24:MI') as t, to_timestamp(0) as e;
+select (date '2024-01-01', date '2024-01-10') overlaps (date '2024-01-05', date '2024-02-01') as o;
+select date_bin('15 minutes', timestamp '2024-01-01 10:37:00', timestamp '2024-01-01') as b;
+select interval '1 day' = interval '24 hours' as eq, interval '1 month' > interval '29 days' as gt, interval '1 day -1 hour' as mixed;
+select time '12:00' + interval '13 hours' as wrap, time '12:00' - time '11:30' as diff, timestamp '2024-01-01 12:00'::time as t, timestamp '2024-01-01 12:00'::date as d;
+drop table d;
