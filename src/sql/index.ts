@@ -1,0 +1,18 @@
+/**
+ * sql: text to classified statements, before anything is known about tables.
+ *
+ * parse() is sugar.ts (the words that PostgreSQL's grammar lacks, by tokens) → libpg-query → table-options.ts (our WITH
+ * options taken out) → classify.ts, classify-utility.ts and ddl-tags.ts (records that say what each statement needs).
+ * Every statement carries the text to send to PostgreSQL and the way back to positions in what the user wrote (offsets.ts).
+ * qualifySystemColumns() comes later, when the session knows which names are stored tables.
+ *
+ * To debug: `parse(text).map((statement) => statement.text)` shows what PostgreSQL will see.
+ */
+export { quoteName, quoteNameIfNeeded } from './names.ts';
+export { relationName } from './node-access.ts';
+export { positionOf } from './offsets.ts';
+export { parse } from './parse.ts';
+export type * from './statement.ts';
+export type { TableKind } from './sugar.ts';
+export { qualifySystemColumns } from './system-columns.ts';
+export type { StoredTableLookup } from './system-columns.ts';
