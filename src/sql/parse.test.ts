@@ -566,13 +566,13 @@ describe('words in other places', () => {
         const text = `select ${value}; create ${remark} user ${remark} table t (${column} text default ${value}, nope int); select 2`;
         const [, table, last] = parse(text);
         expect(table).toMatchObject({ table: { kind: 'user' } });
-        const position = table!.text.indexOf('nope int');
-        expect(
-          [...text]
-            .slice(table!.sourcePosition([...table!.text.slice(0, position)].length + 1) - 1)
-            .join(''),
-        ).toMatch(/^nope int/);
-        expect([...text].slice(last!.sourcePosition(8) - 1).join('')).toBe('2');
+        const rest = (from: number): string =>
+          Array.from(text)
+            .slice(from - 1)
+            .join('');
+        const before = Array.from(table!.text.slice(0, table!.text.indexOf('nope int')));
+        expect(rest(table!.sourcePosition(before.length + 1))).toMatch(/^nope int/);
+        expect(rest(last!.sourcePosition(8))).toBe('2');
       }),
       { numRuns: 200 },
     );
