@@ -2,9 +2,9 @@
 import { PgError, SqlState } from '../base/index.ts';
 import type { PgArray } from './value.ts';
 
-export interface ArrayText {
-  /** Unquoted elements in row-major order; null is an unquoted NULL. */
-  readonly items: readonly (string | null)[];
+export interface ArrayText<T> {
+  /** In row-major order; null is an unquoted NULL. */
+  readonly items: readonly (T | null)[];
   readonly dims: readonly number[];
   readonly lowerBounds: readonly number[];
 }
@@ -173,12 +173,13 @@ function nextToken(text: string, from: number): Token {
 
 const ragged = 'Multidimensional arrays must have sub-arrays with matching dimensions.';
 
-export function parseArrayText(text: string): ArrayText {
+/** `convert` reads an unquoted element; it is called as the elements come, so that its errors come in order. */
+export function parseArrayText<T>(text: string, convert: (item: string) => T): ArrayText<T> {
   const shape = readShape(text);
   if (text[shape.end] !== '{') {
     throw malformed(text, 'Array value must start with "{" or dimension information.');
   }
-  const items: (string | null)[] = [];
+  const items: (T | null)[] = [];
   // Per level: how many entries were seen at the current place, and how many the level has (-1: not known yet).
   const counts: number[] = [];
   const sizes: number[] = shape.dims.length > 0 ? [...shape.dims] : [];
@@ -219,9 +220,9 @@ export function parseArrayText(text: string): ArrayText {
       case 'item':
         if (expectDelimiter) throw malformed(text, 'Unexpected array element.');
         if (leafDepth === 0) leafDepth = counts.length;
-        if (counts.length !== leafDepth) throw mismatch();
+        if (counts.length !== leafDepth || counts.length !== sizes.length) throw mismatch();
         counts[counts.length - 1]!++;
-        items.push(token.value);
+        items.push(token.value === null ? null : convert(token.value));
         expectDelimiter = true;
         break;
     }

@@ -48,11 +48,10 @@ function formatArray(element: PgType, value: PgArray, context: TypeContext): str
 }
 
 function parseArray(element: PgType, text: string, typmod: number, context: TypeContext): PgArray {
-  const { items, dims, lowerBounds } = parseArrayText(text);
-  const elements = items.map((item) =>
-    item === null ? null : element.parse(item, typmod, context),
+  const { items, dims, lowerBounds } = parseArrayText(text, (item) =>
+    element.parse(item, typmod, context),
   );
-  return makeArray(elements, dims, lowerBounds);
+  return makeArray(items, dims, lowerBounds);
 }
 
 const headerBytes = 12;

@@ -208,13 +208,19 @@ function formatPrecision(value: number, precision: number): string {
 }
 
 const floatView = new DataView(new ArrayBuffer(4));
+const singleNormalMin = 1.17549435e-38;
 
-function neighbourMidpoints(value: number): readonly number[] {
+/** Whether `read` is the midpoint between the single `value` and one of its neighbours. */
+function isSingleMidpoint(read: number, value: number): boolean {
+  doubleView.setFloat64(0, read);
+  // Midpoints between normal singles end in a one and 28 zeros; few doubles get past this.
+  if (value >= singleNormalMin && (doubleView.getUint32(4) & 0x1fffffff) !== 0x10000000)
+    return false;
   floatView.setFloat32(0, value);
   const bits = floatView.getUint32(0);
-  return [bits + 1, bits - 1].map((near) => {
+  return [bits + 1, bits - 1].some((near) => {
     floatView.setUint32(0, near);
-    return (value + floatView.getFloat32(0)) / 2;
+    return read === (value + floatView.getFloat32(0)) / 2;
   });
 }
 
@@ -226,17 +232,14 @@ function isInside(text: string, midpoint: number, value: number): boolean {
 function shortest4(value: number): { digits: string; exponent: number } {
   const magnitude = Math.abs(value);
   // Six digits always survive a round trip through a normal single, so a shorter text shows up as trailing zeros.
-  const start = magnitude < 1.17549435e-38 ? 0 : floatDigits4 - 1;
-  const midpoints = neighbourMidpoints(magnitude);
+  const start = magnitude < singleNormalMin ? 0 : floatDigits4 - 1;
   for (let precision = start; precision < 9; precision++) {
     const candidate = magnitude.toExponential(precision);
     const read = Number(candidate);
-    if (
-      midpoints.includes(read)
-        ? isInside(candidate, read, magnitude)
-        : Math.fround(read) === magnitude
-    )
-      return splitExponential(candidate);
+    const shortest = isSingleMidpoint(read, magnitude)
+      ? isInside(candidate, read, magnitude)
+      : Math.fround(read) === magnitude;
+    if (shortest) return splitExponential(candidate);
   }
   return splitExponential(magnitude.toExponential(8));
 }

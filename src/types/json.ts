@@ -173,11 +173,13 @@ function readString(reader: Reader): void {
     const character = text[at];
     if (character === undefined) throw invalidToken(reader, text.length);
     if (character === '\\') {
+      if (pendingHigh && text[at + 1] !== undefined && text[at + 1] !== 'u') {
+        throw syntaxError(reader, lowSurrogateDetail, characterEnd(text, at + 1));
+      }
       const escape = readEscape(reader, at);
       if (reader.unescape) {
         const unit = escape.text.charCodeAt(0);
         if (text[at + 1] === 'u') checkEscaped(reader, unit, pendingHigh, escape.end);
-        else if (pendingHigh) throw syntaxError(reader, lowSurrogateDetail, escape.end);
         pendingHigh = isHigh(unit);
       }
       value += escape.text;

@@ -359,12 +359,24 @@ function fieldOverflow(typmod: NumericTypmod, why: string): PgError {
   });
 }
 
+/** The fast path: nothing to round and surely within the limits, so zeros are all that is missing. */
+function padToScale(value: string, precision: number, scale: number): string | undefined {
+  const point = value.indexOf('.');
+  const whole = (point < 0 ? value.length : point) - (value.charCodeAt(0) === 45 ? 1 : 0);
+  const missing = scale - (point < 0 ? 0 : value.length - point - 1);
+  if (scale < 0 || missing < 0 || whole > precision - scale) return undefined;
+  if (missing === 0) return value;
+  return (point < 0 ? `${value}.` : value) + '0'.repeat(missing);
+}
+
 /** Rounds to the typmod's scale; 22003 `numeric field overflow` when it does not fit. */
 export function applyNumericTypmod(value: string, typmod: number): string {
   const limits = decodeNumericTypmod(typmod);
   if (!limits || value === 'NaN') return value;
   if (isSpecial(value)) throw fieldOverflow(limits, 'cannot hold an infinite value.');
   const { precision, scale } = limits;
+  const padded = padToScale(value, precision, scale);
+  if (padded !== undefined) return padded;
   const rounded = numericRound(value, scale);
   const decimal = toDecimal(rounded);
   const wholeDigits = precision - scale;

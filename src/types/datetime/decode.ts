@@ -186,8 +186,9 @@ function decodeNumber(state: State, text: string, textMonth: boolean, seen: numb
 function decodeDate(state: State, text: string): number {
   const parts = text.match(/[a-z]+|\d+/g) ?? [];
   // Any other punctuation between the parts is not a date.
-  if (!/^[a-z\d]+(?:[-/. :_+]+[a-z\d]+|(?<=\d)[a-z]+|(?<=[a-z])\d+)*[-/.]*$/.test(text))
-    throw badFormat();
+  if (!/^[a-z\d]+(?:[-/. :_+]+[a-z\d]+)*[-/.]*$/.test(text)) throw badFormat();
+  // Digits and letters run together: PostgreSQL drops a character there, pgtide refuses.
+  if (/[a-z]\d|\d[a-z]/.test(text)) throw badFormat();
   let set = 0;
   let textMonth = false;
   const numbers: string[] = [];
@@ -235,9 +236,14 @@ function decodeClock(state: State, text: string): void {
 }
 
 function checkClock(state: State): void {
-  const { hour, minute, second, micros } = state;
-  if (hour > 24 || minute > 59 || second > 60 || micros > microsPerSecond) throw fieldOverflow();
-  if (timeOfDay(state) > microsPerDay) throw fieldOverflow();
+  const { minute, second, micros } = state;
+  if (minute > 59 || second > 60 || micros > microsPerSecond) throw fieldOverflow();
+  // A time alone is judged as a whole, at its end.
+  if (!state.timeOnly) checkTimeOfDay(state);
+}
+
+function checkTimeOfDay(state: State): void {
+  if (state.hour > 24 || timeOfDay(state) > microsPerDay) throw fieldOverflow();
 }
 
 function timeOfDay(state: State): number {
@@ -283,7 +289,10 @@ function decodeTimeWithOffset(state: State, text: string): void {
 function setZone(state: State, name: string): void {
   mark(state, seenZone);
   state.zone = findZone(name);
-  if (!state.zone) throw unknownZone(name);
+  if (!state.zone) {
+    // With digits it may be a POSIX zone with daylight saving, which a time alone cannot have.
+    throw state.timeOnly && /\d/.test(name) ? badFormat() : unknownZone(name);
+  }
 }
 
 function dateField(state: State, text: string, index: number): void {
@@ -522,6 +531,7 @@ function finishTime(state: State): void {
   if (state.pm === false && state.hour === 12) state.hour = 0;
   else if (state.pm === true && state.hour !== 12) state.hour += 12;
   checkClock(state);
+  checkTimeOfDay(state);
 }
 
 /** Two-digit years below this are in the 2000s. */
@@ -529,6 +539,7 @@ const pivotYear = 70;
 
 /** Checks the date's parts and returns its days since 2000-01-01, which may be out of date's range. */
 function finishDate(state: State): number {
+  if (state.julian && (state.seen & seenEra) !== 0) throw badFormat();
   if ((state.seen & seenYear) !== 0 && !state.julian) {
     if (state.bc) {
       if (state.year <= 0) throw fieldOverflow();

@@ -100,18 +100,20 @@ function addClock(decoding: Decoding, text: string): void {
     ? signedClockMicros(text, minuteToSecond)
     : clockMicros(text, minuteToSecond);
   markSeen(decoding, 'hour', 'minute', 'second', 'millisecond', 'microsecond');
-  decoding.sum.micros += negative ? -micros : micros;
+  // Set, not added: PostgreSQL forgets what a fraction to the right of it had left over.
+  decoding.sum.micros = negative ? -micros : micros;
   // `1 04:05:06`: a bare number before a time is days.
   decoding.unit = 'day';
   decoding.unitWaits = false;
 }
 
-const numberPattern = /^([+-]?)(\d*)(?:-(\d+)|(\.\d*))?$/;
+const numberPattern = /^([+-]?)(\d*)(?:-(\d*)|(\.\d*))?$/;
 
 function addNumber(decoding: Decoding, text: string): void {
   const match = numberPattern.exec(text);
   if (!match || (match[2] === '' && match[4] === undefined)) throw badFormat();
   const [, sign, digits, monthDigits, fraction] = match;
+  if (decoding.unit === undefined && decoding.ago) throw badFormat();
   const negative = sign === '-' || decoding.allNegative;
   let whole = wholeNumber(digits === '' ? '0' : digits!);
   let unit = decoding.unit ?? finestField(decoding.typmod) ?? 'second';

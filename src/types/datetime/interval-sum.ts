@@ -64,6 +64,10 @@ function addDaysFraction(sum: IntervalSum, fraction: number, daysPerUnit: number
   sum.micros += BigInt(roundPastHalf((days - whole) * 86_400_000_000));
 }
 
+function requireInt32(value: bigint): void {
+  if (value < -int32Limit || value >= int32Limit) throw fieldOverflow();
+}
+
 /** Adds `whole` + `fraction` of a unit; both carry the sign. 22015 when a field overflows. */
 export function addToSum(
   sum: IntervalSum,
@@ -80,8 +84,10 @@ export function addToSum(
     sum.days += whole * BigInt(days);
     addDaysFraction(sum, fraction, days);
   } else if (years !== undefined) {
+    requireInt32(whole * BigInt(years));
     sum.months += whole * BigInt(years * 12) + BigInt(roundHalfEven(fraction * years * 12));
   } else {
+    requireInt32(whole);
     sum.months += whole;
     addDaysFraction(sum, fraction, 30);
   }

@@ -12,6 +12,7 @@ import {
   joinTimestamp,
   microsPerSecond,
   secondsPerDay,
+  splitTimestamp,
   unixSecondsOfEpoch,
 } from './civil.ts';
 import { decodeDateTime } from './decode.ts';
@@ -74,9 +75,14 @@ function parseTimestamp(text: string, context: TypeContext): bigint {
 function parseTimestamptz(text: string, context: TypeContext): bigint {
   const withSuffix = fastTimestamp(text, true);
   if (withSuffix !== undefined) return withSuffix;
-  if (context.timeZone === 'UTC') {
-    const plain = fastTimestamp(text, false);
-    if (plain !== undefined) return plain;
+  const plain = fastTimestamp(text, false);
+  if (plain !== undefined) {
+    if (context.timeZone === 'UTC') return plain;
+    const { days, micros } = splitTimestamp(plain);
+    return joinTimestamp(
+      days,
+      micros - localOffset(zoneOf(context), days, micros) * microsPerSecond,
+    );
   }
   return parseSlow(text, context, true);
 }

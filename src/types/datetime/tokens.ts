@@ -127,7 +127,6 @@ function numericField(text: string, at: number): { kind: FieldKind; end: number 
     while (end < text.length && (isDigit(text[end]!) || text[end] === delimiter)) end++;
     return { kind: 'date', end };
   }
-  if (delimiter === '.' && !isAlpha(after)) return { kind: 'number', end };
   while (
     end < text.length &&
     (isDigit(text[end]!) || isAlpha(text[end]!) || text[end] === delimiter)

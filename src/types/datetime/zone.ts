@@ -215,11 +215,8 @@ export function canonicalZoneName(setting: string): string | undefined {
   if (setting.trim() !== '' && Number.isFinite(hours)) {
     if (Math.abs(hours) > 167) return undefined;
     const seconds = Math.round(hours * 3600);
-    const west = offsetText(0 - seconds);
-    return `<${offsetText(seconds)}>${west.startsWith('+') ? west.slice(1) : west}`.replace(
-      '>00',
-      '>-00',
-    );
+    const west = seconds === 0 ? '-00' : offsetText(0 - seconds);
+    return `<${offsetText(seconds)}>${west}`;
   }
   const zone = findZone(setting);
   if (!zone) return undefined;
