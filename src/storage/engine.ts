@@ -5,7 +5,7 @@ import type { BulkRecord } from './records.ts';
 import type { Counters, Sequencer } from './txn/sequencer.ts';
 import type { TransactionState } from './txn/state.ts';
 import type { CommitEvent, StoredTable } from './types.ts';
-import type { ColdTier } from './cold/cold-tier.ts';
+import type { ColdTier } from './tiered/cold-tier.ts';
 
 export interface StorageLog {
   info(fields: object, message: string): void;
@@ -21,6 +21,9 @@ export interface TableState {
   readonly tableId: number;
   /** Bumped when a commit that touches the table has been written. */
   version: number;
+  /** Batches with rows or index entries of the table that were accepted, and of those the ones that are written. */
+  accepted: number;
+  settled: number;
   /** Seq of the last accepted commit that touched it. */
   lastCommit: number;
   /** Seq at the last time rows may have left the hot store (lazy deletion after a flush). */
@@ -31,6 +34,8 @@ export interface TableState {
   marks: number;
   /** The snapshot's seq of a running flush; 0: none runs. */
   flushing: number;
+  /** About how many rows scopes have; see tiered/estimates.ts. */
+  readonly rowCounts: Map<string, number>;
   /** Largest row key known, by scope prefix text; kept right by commits. */
   readonly maxKeys: Map<string, Buffer>;
   /** Scopes whose largest key is being looked up, so not to be used yet. */

@@ -17,7 +17,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/index.ts';
-import { noColdTier } from './cold/cold-tier.ts';
+import { openDuckdb } from '../duckdb/index.ts';
+import type { Duckdb } from '../duckdb/index.ts';
 import type { Faults, StorageLog } from './engine.ts';
 import { openLevelStore } from './hot/level-store.ts';
 import type { HotStore } from './hot/types.ts';
@@ -25,6 +26,8 @@ import { claimDataFolder } from './open/data-folder.ts';
 import { openEngine } from './open/engine.ts';
 import { loadTableStates } from './open/load.ts';
 import { makeStorage } from './open/storage.ts';
+import { sweepOrphans } from './open/sweep.ts';
+import { createColdTier } from './tiered/cold-tier.ts';
 import { removeBulk } from './txn/bulk.ts';
 import type { Storage } from './types.ts';
 
@@ -42,10 +45,15 @@ export interface OpenStorageOptions {
     readonly hotCacheBytes?: number;
     /** A hot store to use instead of LevelDB in the data folder, for tests. */
     readonly hotStore?: HotStore;
+    /** What the DuckDB that writes and reads files may hold in memory. */
+    readonly duckdbMemoryBytes?: number;
     /** Called at each named step of a flush; for tests. */
     readonly faults?: Faults;
   };
 }
+
+/** Default of duckdbMemoryBytes. */
+const duckdbMemoryBytes = 1024 * 1024 * 1024;
 
 const silentLog: StorageLog = {
   info: () => undefined,
@@ -57,21 +65,52 @@ const silentLog: StorageLog = {
 export async function openStorage(settings: OpenStorageOptions): Promise<Storage> {
   const { dataDir, clock, log = silentLog, options = {} } = settings;
   await claimDataFolder(dataDir);
-  await mkdir(join(dataDir, 'cold'), { recursive: true });
+  const coldRoot = join(dataDir, 'cold');
+  await mkdir(coldRoot, { recursive: true });
   const store =
     options.hotStore ??
     (await openLevelStore(
       join(dataDir, 'hot'),
       options.hotCacheBytes === undefined ? {} : { cacheBytes: options.hotCacheBytes },
     ));
-  const parts = await openEngine(store, noColdTier, {
-    clock,
-    log,
-    faults: options.faults ?? (() => undefined),
-  });
-  const { engine } = parts;
-  await loadTableStates(store, engine.tableState);
-  for (const [bulkId, record] of engine.bulks)
-    if (record.committed === null) await removeBulk(engine, bulkId);
-  return makeStorage(parts);
+  try {
+    const duckdb = lazyDuckdb(join(dataDir, 'tmp'), options);
+    const parts = await openEngine(
+      store,
+      (engine) => createColdTier(engine, coldRoot, duckdb.open),
+      {
+        clock,
+        log,
+        faults: options.faults ?? (() => undefined),
+      },
+    );
+    const { engine } = parts;
+    const { cleaning, moving } = await loadTableStates(store, engine.tableState);
+    for (const [bulkId, record] of engine.bulks)
+      if (record.committed === null) await removeBulk(engine, bulkId);
+    await sweepOrphans(engine, coldRoot);
+    const storage = makeStorage(parts, coldRoot, duckdb);
+    storage.resume(cleaning, moving);
+    return storage;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** The DuckDB that writes and reads files; opened when first needed. It keeps rows in order, as files are sorted by key. */
+function lazyDuckdb(
+  tempDirectory: string,
+  options: NonNullable<OpenStorageOptions['options']>,
+): { open(): Promise<Duckdb>; close(): Promise<void> } {
+  let opening: Promise<Duckdb> | undefined;
+  return {
+    open: () =>
+      (opening ??= openDuckdb({
+        keepsOrder: true,
+        tempDirectory,
+        memoryBytesMax: options.duckdbMemoryBytes ?? duckdbMemoryBytes,
+      })),
+    close: async () => (await opening)?.close(),
+  };
 }

@@ -7,10 +7,10 @@ export interface TableRecord {
   readonly truncatedBefore: number;
   /** A truncate's rows are still being removed. */
   readonly cleaning: boolean;
+  /** Hot keys of flushed rows are still being removed. */
+  readonly moving: boolean;
   /** Rises with each change of any of the table's manifest entries. */
   readonly manifestVersion: number;
-  /** Whether the table has ever been flushed. */
-  readonly cold: boolean;
 }
 
 /** The same for one scope of the table. */
@@ -33,8 +33,8 @@ export interface BulkRecord {
 export const noTableRecord: TableRecord = {
   truncatedBefore: 0,
   cleaning: false,
+  moving: false,
   manifestVersion: 0,
-  cold: false,
 };
 export const noScopeRecord: ScopeRecord = { watermark: 0, truncatedBefore: 0, manifestVersion: 0 };
 

@@ -261,6 +261,8 @@ export interface Storage {
     table: StoredTable,
     index: StoredIndex,
   ): Promise<UniqueConflict | undefined>;
+  /** Removes a stream's expired rows; returns how many. */
+  evictExpired(table: StoredTable): Promise<number>;
   /** Measured figures of a table (not estimates). */
   stats(table: StoredTable): Promise<StorageStats>;
   /**
@@ -276,6 +278,8 @@ export interface Storage {
   onCommit(listener: (commit: CommitEvent) => void): () => void;
   /** Rises with each commit that touches the table (or its flush); for caches of hot rows. */
   tableVersion(tableId: number): number;
+  /** Resolves when no background work (lazy deletion after flush or truncate) is left. */
+  idle(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -35,7 +35,7 @@ export async function claimDataFolder(folder: string): Promise<void> {
   if (marker !== dataFormat)
     throw fatal(
       SqlState.objectNotInPrerequisiteState,
-      `data folder "${folder}" has format ${String(marker)}, this server needs format ${dataFormat}`,
+      `data folder "${folder}" has format ${JSON.stringify(marker)}, this server needs format ${dataFormat}`,
     );
 }
 

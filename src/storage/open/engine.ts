@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/index.ts';
-import type { ColdTier } from '../cold/cold-tier.ts';
+import type { ColdTier } from '../tiered/cold-tier.ts';
 import type { Engine, Faults, StorageLog, TableState } from '../engine.ts';
 import type { HotStore } from '../hot/types.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
@@ -16,6 +16,8 @@ export interface EngineParts {
   readonly sequences: SequenceStore;
   readonly tableStates: ReadonlyMap<number, TableState>;
   onCommitted(listener: (transaction: TransactionState) => void): void;
+  /** Waits for background work. */
+  idle(): Promise<void>;
   /** Aborts `closing` and waits for background work. */
   settle(): Promise<void>;
 }
@@ -23,7 +25,7 @@ export interface EngineParts {
 /** Puts the parts that all of storage shares together; nothing runs yet. */
 export async function openEngine(
   store: HotStore,
-  cold: ColdTier,
+  makeCold: (engine: () => Engine) => ColdTier,
   options: { readonly clock: Clock; readonly log: StorageLog; readonly faults: Faults },
 ): Promise<EngineParts> {
   const sequencer = createSequencer(store);
@@ -41,7 +43,7 @@ export async function openEngine(
     clock: options.clock,
     log: options.log,
     faults: options.faults,
-    cold,
+    cold: makeCold(() => engine),
     bulks: await loadBulks(store),
     listeners: new Set(),
     unfixedReaders: new Set(),
@@ -84,6 +86,9 @@ export async function openEngine(
     sequences,
     tableStates,
     onCommitted: (listener) => void committed.push(listener),
+    async idle() {
+      while (working.size > 0) await Promise.allSettled(working);
+    },
     async settle() {
       closing.abort();
       while (working.size > 0) await Promise.allSettled(working);

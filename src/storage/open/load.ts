@@ -9,34 +9,37 @@ export function newTableState(tableId: number): TableState {
   return {
     tableId,
     version: 0,
+    accepted: 0,
+    settled: 0,
     lastCommit: 0,
     lastMoved: 0,
     special: false,
     marks: 0,
     flushing: 0,
+    rowCounts: new Map(),
     maxKeys: new Map(),
     loadingMaxKeys: new Set(),
   };
 }
 
-/** What must be known of tables before the first read; returns the tables whose truncate was interrupted. */
+/** What must be known of tables before the first read; returns the tables whose truncate or flush was interrupted. */
 export async function loadTableStates(
   store: HotStore,
   tableState: (tableId: number) => TableState,
-): Promise<{ readonly cleaning: number[]; readonly cold: number[] }> {
+): Promise<{ readonly cleaning: number[]; readonly moving: number[] }> {
   const cleaning: number[] = [];
-  const cold: number[] = [];
+  const moving: number[] = [];
   await each(store, Keyspace.table, true, (key, value) => {
     const tableId = key.readUInt32BE(1);
     const record = decodeRecord<TableRecord>(value, `the record of table ${tableId}`);
     tableState(tableId).special = true;
     if (record.cleaning) cleaning.push(tableId);
-    if (record.cold) cold.push(tableId);
+    if (record.moving) moving.push(tableId);
   });
   await each(store, Keyspace.marks, false, (key) => {
     tableState(key.readUInt32BE(1)).marks++;
   });
-  return { cleaning, cold };
+  return { cleaning, moving };
 }
 
 export async function loadBulks(store: HotStore): Promise<Map<number, BulkRecord>> {

@@ -1,19 +1,41 @@
-import { notSupported } from '../../base/index.ts';
+import type { Duckdb } from '../../duckdb/index.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 import { metaKey } from '../keys/keyspace.ts';
+import { manifestOf, removeMoved, removeTable, removeTruncated } from '../tiered/cleaning.ts';
+import { estimateRows } from '../tiered/estimates.ts';
+import { tableStats, tableUsers } from '../tiered/figures.ts';
+import { flushTable } from '../tiered/flush.ts';
 import { scanHotRows } from '../tiered/hot-scan.ts';
+import { coldScan } from '../tiered/scan.ts';
+import { evictExpired } from '../tiered/evict.ts';
 import { buildIndex } from '../txn/build-index.ts';
 import type { InternalTransaction } from '../txn/transaction.ts';
 import { beginTransaction } from '../txn/transaction.ts';
 import type { Storage, StorageTransaction } from '../types.ts';
 import type { EngineParts } from './engine.ts';
+import { serialWork } from './serial.ts';
 
 /** The storage as its callers see it, over an opened engine. */
-export function makeStorage(parts: EngineParts): Storage {
+export function makeStorage(
+  parts: EngineParts,
+  coldRoot: string,
+  duckdb: { open(): Promise<Duckdb>; close(): Promise<void> },
+): Storage & { resume(cleaning: readonly number[], moving: readonly number[]): void } {
   const { engine, sequences } = parts;
   const { store, sequencer } = engine;
+  /** Flush, drop and cleaning of one table take turns. */
+  const inTurn = serialWork();
+  const clean = (tableId: number): Promise<void> =>
+    inTurn(tableId, () => removeTruncated(engine, tableId, coldRoot));
   const internal = (transaction: StorageTransaction): InternalTransaction =>
     transaction as InternalTransaction;
+
+  parts.onCommitted((transaction) => {
+    for (const overlay of transaction.overlays.values())
+      if (overlay.truncatedAll || overlay.truncatedScopes.size > 0)
+        engine.background(clean(overlay.table.tableId));
+  });
+
   return {
     begin: () => beginTransaction(engine),
     async meta(prefix) {
@@ -34,21 +56,39 @@ export function makeStorage(parts: EngineParts): Storage {
       scanHotRows(internal(transaction).readContext(), engine.runtime(table), options),
     buildIndex: (transaction, table, index) =>
       buildIndex(internal(transaction), engine.runtime(table), index),
-    coldScan: async () => ({ files: [], filesKnown: 0, paths: [], superseded: [] }),
-    flush: async () => {
-      throw notSupported('FLUSH');
-    },
-    dropTable: async () => undefined,
-    stats: async () => ({ hotRows: 0, coldRows: 0, coldBytes: 0, files: 0 }),
-    estimateRows: () => 0,
-    files: async () => [],
-    users: async () => [],
+    coldScan: (transaction, table, options) =>
+      coldScan(internal(transaction).readContext(), engine.runtime(table), options),
+    flush: (table, options) =>
+      inTurn(table.tableId, async () => {
+        // A truncate's leftovers go first: an index entry without a row must mean one thing.
+        await removeTruncated(engine, table.tableId, coldRoot);
+        return await flushTable(
+          engine,
+          engine.runtime(table),
+          await duckdb.open(),
+          coldRoot,
+          options,
+        );
+      }),
+    dropTable: (table) => inTurn(table.tableId, () => removeTable(engine, table.tableId, coldRoot)),
+    evictExpired: (table) => evictExpired(engine, engine.runtime(table)),
+    stats: (table) => tableStats(engine, engine.runtime(table)),
+    estimateRows: (table, scope) => estimateRows(engine, engine.runtime(table), scope),
+    files: (tableId) => manifestOf(engine, tableId),
+    users: (table) => tableUsers(engine, engine.runtime(table)),
     sequences,
     onCommit(listener) {
       engine.listeners.add(listener);
       return () => engine.listeners.delete(listener);
     },
     tableVersion: (tableId) => engine.tableState(tableId).version,
+    async idle() {
+      await parts.idle();
+    },
+    resume(cleaning, moving) {
+      for (const tableId of cleaning) engine.background(clean(tableId));
+      for (const tableId of moving) engine.background(removeMoved(engine, tableId));
+    },
     async close() {
       await parts.settle();
       if (sequencer.failure === undefined) {
@@ -57,6 +97,7 @@ export function makeStorage(parts: EngineParts): Storage {
           await sequencer.submit({ sync: true, takesSeq: false, write: () => undefined });
       }
       await sequencer.stop();
+      await duckdb.close();
       await store.close();
     },
   };

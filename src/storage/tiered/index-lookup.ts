@@ -86,7 +86,8 @@ export async function* indexRows(
       const state = engine.tableState(table.tableId);
       const limits = reader.limits(state, userId);
       // Entries outlive their rows while a truncate's or a bulk transaction's leftovers are being removed.
-      if (limits.truncatedBefore > 0 || engine.bulks.size > 0) return;
+      if (limits.truncatedBefore > 0) return;
+      for (const record of engine.bulks.values()) if (record.committed === null) return;
       if (overlay?.rows.has(keyText(key)) === true) return;
       throw new PgError(
         SqlState.indexCorrupted,

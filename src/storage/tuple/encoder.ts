@@ -120,6 +120,6 @@ export function tupleEncoder(
 
 /** Compiles `code` with `helpers` in scope. The code holds only numbers that this module computed, never outside text. */
 export function compile(code: string, helpers: Readonly<Record<string, unknown>>): unknown {
-  // oxlint-disable-next-line no-implied-eval, no-new-func -- one function per layout; see above
+  // oxlint-disable-next-line no-implied-eval -- one function per layout; see above
   return new Function(...Object.keys(helpers), code)(...Object.values(helpers));
 }

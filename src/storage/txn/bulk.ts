@@ -5,7 +5,7 @@ import { scopeLength } from '../keys/scope.ts';
 import { encodeRecord } from '../records.ts';
 import type { BulkRecord } from '../records.ts';
 import { TupleFlag, sealTuple, tupleFlags, tupleSeq } from '../tuple/header.ts';
-import { raiseMaxKeys, validate } from './commit.ts';
+import { countRows, raiseMaxKeys, recheckMoved, validate } from './commit.ts';
 import type { OverlayIndexEntry, OverlayRow, TableOverlay } from './overlay.ts';
 import { tableOverlay } from './overlay.ts';
 import type { TransactionState } from './state.ts';
@@ -36,6 +36,7 @@ export async function spillIfLarge(state: TransactionState): Promise<void> {
     if (part !== undefined) spilled.push(part);
   }
   if (spilled.length === 0) return;
+  await recheckMoved(state, spilled);
   state.spills.push(watched(submitSpill(state, spilled)));
 }
 
@@ -56,13 +57,18 @@ function submitSpill(state: TransactionState, spilled: readonly TableOverlay[]):
       for (const { table } of spilled) state.spilledTables.set(table.tableId, table);
       saveBulk(state, (key, value) => writer.put(key, value));
       for (const overlay of spilled) {
+        engine.tableState(overlay.table.tableId).accepted++;
         for (const row of overlay.rows.values()) {
           sealTuple(row.tuple!, state.bulkId, true);
           writer.put(row.key, row.tuple!);
         }
         raiseMaxKeys(engine.tableState(overlay.table.tableId), overlay);
+        countRows(engine.tableState(overlay.table.tableId), overlay);
         for (const entry of overlay.index.values()) writer.put(entry.key, entry.tail!);
       }
+    },
+    written() {
+      for (const { table } of spilled) engine.tableState(table.tableId).settled++;
     },
   });
 }
@@ -163,30 +169,50 @@ export async function removeBulk(engine: Engine, bulkId: number): Promise<void> 
   engine.bulks.delete(bulkId);
 }
 
-/**
- * Deletes the keys under a prefix that `condemned` names, a batch at a time. Each is judged again when its batch is accepted,
- * by its latest value, so that what has changed meanwhile stays.
- */
+/** Deletes the keys under a prefix that `condemned` names; see removeRange. */
 export async function removeWhere(
   engine: Engine,
   prefix: Buffer,
   condemned: (key: Buffer, value: Buffer) => boolean,
 ): Promise<number> {
-  const cursor = engine.store.scan({ from: prefix, to: prefixEnd(prefix) });
+  return await removeRange(engine, prefix, prefixEnd(prefix), condemned);
+}
+
+/**
+ * Deletes the keys of one table in a range that `condemned` names, a batch at a time. When the table has been written to
+ * since the range was read, each is judged again by its latest value as its batch is accepted, so that what has changed
+ * stays.
+ */
+export async function removeRange(
+  engine: Engine,
+  from: Buffer,
+  to: Buffer,
+  condemned: (key: Buffer, value: Buffer) => boolean,
+): Promise<number> {
+  const table = engine.tableState(from.readUInt32BE(1));
+  const settled = table.accepted === table.settled;
+  const { accepted } = table;
+  const cursor = engine.store.scan({ from, to });
   let removed = 0;
   try {
+    let ahead = cursor.next(removeBatchKeys);
     for (;;) {
-      const entries = await cursor.next(removeBatchKeys);
+      const entries = await ahead;
       if (entries.length === 0) return removed;
+      ahead = cursor.next(removeBatchKeys);
+      ahead.catch(() => undefined);
       const doomed = entries.filter(([key, value]) => condemned(key, value));
       if (doomed.length === 0) continue;
       await engine.sequencer.submit({
         sync: false,
         takesSeq: false,
         write(writer) {
+          const unchanged = settled && table.accepted === accepted;
           for (const [key] of doomed) {
-            const value = engine.sequencer.latest(key);
-            if (value === undefined || !condemned(key, value)) continue;
+            if (!unchanged) {
+              const value = engine.sequencer.latest(key);
+              if (value === undefined || !condemned(key, value)) continue;
+            }
             writer.delete(key);
             removed++;
           }

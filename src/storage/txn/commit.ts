@@ -11,10 +11,10 @@ import {
 } from '../keys/keyspace.ts';
 import { keyText } from '../keys/buffer.ts';
 import { encodeScope } from '../keys/scope.ts';
-import type { TableRuntime } from '../keys/table-runtime.ts';
 import { encodeRecord } from '../records.ts';
 import type { BulkRecord, ScopeRecord, TableRecord } from '../records.ts';
 import { encodeMark } from '../tiered/marks.ts';
+import { addToEstimate } from '../tiered/estimates.ts';
 import { lookupRow, markKey, markSeq } from '../tiered/point-read.ts';
 import { sealTuple } from '../tuple/header.ts';
 import type { CommitEvent } from '../types.ts';
@@ -50,10 +50,24 @@ class KeyTaken extends Error {
   }
 }
 
+/** Thrown inside validation when a flush has moved rows since they were checked; the check is done again. */
+class Moved extends Error {}
+
 /** Commits what the transaction has written; see StorageTransaction.commit for the errors. */
 export async function commitTransaction(state: TransactionState, sync: boolean): Promise<number> {
+  for (;;) {
+    await recheckMoved(state);
+    try {
+      return await submitCommit(state, sync);
+    } catch (error) {
+      if (error instanceof KeyTaken) throw await conflictError(state, error);
+      if (!(error instanceof Moved)) throw error;
+    }
+  }
+}
+
+async function submitCommit(state: TransactionState, sync: boolean): Promise<number> {
   const { engine } = state;
-  await recheckMoved(state);
   const touched = [...state.overlays.values()].filter(
     (overlay) =>
       overlay.rows.size > 0 ||
@@ -62,29 +76,32 @@ export async function commitTransaction(state: TransactionState, sync: boolean):
       overlay.truncatedScopes.size > 0,
   );
   const tableIds = new Set([...touched.map((o) => o.table.tableId), ...state.spilledTables.keys()]);
-  try {
-    return await engine.sequencer.submit({
-      sync,
-      takesSeq: true,
-      validate: () => validate(state, touched),
-      write: (writer) => {
-        for (const overlay of touched) writeOverlay(engine, overlay, writer);
-        for (const tableId of tableIds) engine.tableState(tableId).lastCommit = writer.seq;
-        for (const [name, value] of state.meta) {
-          if (value === undefined) writer.delete(metaKey(name));
-          else writer.put(metaKey(name), Buffer.from(value));
-        }
-        if (state.bulkId !== 0) writeBulkCommit(state, writer);
-      },
-      written: (seq) => {
-        for (const tableId of tableIds) engine.tableState(tableId).version++;
-        if (engine.listeners.size > 0) announce(engine, seq, touched, tableIds);
-      },
-    });
-  } catch (error) {
-    if (error instanceof KeyTaken) throw await conflictError(state, error);
-    throw error;
-  }
+  return await engine.sequencer.submit({
+    sync,
+    takesSeq: true,
+    validate: () => validate(state, touched),
+    write: (writer) => {
+      for (const overlay of touched) writeOverlay(engine, overlay, writer);
+      for (const tableId of tableIds) {
+        const table = engine.tableState(tableId);
+        table.lastCommit = writer.seq;
+        table.accepted++;
+      }
+      for (const [name, value] of state.meta) {
+        if (value === undefined) writer.delete(metaKey(name));
+        else writer.put(metaKey(name), Buffer.from(value));
+      }
+      if (state.bulkId !== 0) writeBulkCommit(state, writer);
+    },
+    written: (seq) => {
+      for (const tableId of tableIds) {
+        const table = engine.tableState(tableId);
+        table.version++;
+        table.settled++;
+      }
+      if (engine.listeners.size > 0) announce(engine, seq, touched, tableIds);
+    },
+  });
 }
 
 function announce(
@@ -113,8 +130,11 @@ function announce(
  * Rows that were checked before a flush moved rows out of the hot store are checked again, both tiers, so that the
  * validation at the sequencer need only look at the hot store.
  */
-async function recheckMoved(state: TransactionState): Promise<void> {
-  for (const overlay of state.overlays.values()) {
+export async function recheckMoved(
+  state: TransactionState,
+  overlays: Iterable<TableOverlay> = state.overlays.values(),
+): Promise<void> {
+  for (const overlay of overlays) {
     const table = state.engine.tableState(overlay.table.tableId);
     if (table.lastMoved === 0) continue;
     for (const [text, row] of overlay.rows) {
@@ -184,6 +204,8 @@ function validateRow(
     current = visibleSeq(engine, tuple, Infinity, limits, state.bulkId);
   }
   if (current === foreign) throw concurrentUpdate(overlay.table);
+  if (current === invisible && row.baseSeq === 0 && table.lastMoved > row.seenSeq)
+    throw new Moved();
   if (current === row.baseSeq) return;
   if (row.baseSeq === 0) {
     // Someone inserted the same key since; a soft-deleted row is simply replaced.
@@ -249,6 +271,7 @@ function writeOverlay(engine: Engine, overlay: TableOverlay, writer: CommitWrite
     }
   }
   raiseMaxKeys(state, overlay);
+  countRows(state, overlay);
   for (const entry of overlay.index.values()) {
     if (entry.tail === null) writer.delete(entry.key);
     else writer.put(entry.key, entry.tail);
@@ -263,6 +286,27 @@ export function raiseMaxKeys(state: TableState, overlay: TableOverlay): void {
   for (const row of overlay.rows.values()) {
     if (row.tuple !== null) raiseMaxKey(state, overlay, row.key);
   }
+}
+
+/** Keeps the estimates of rows right, roughly: soft-deleted rows count until they are gone. */
+export function countRows(state: TableState, overlay: TableOverlay): void {
+  if (state.rowCounts.size === 0) return;
+  if (overlay.truncatedAll || overlay.truncatedScopes.size > 0) state.rowCounts.clear();
+  if (overlay.table.kind !== 'user') {
+    let rows = 0;
+    for (const row of overlay.rows.values()) rows += rowsAdded(row);
+    addToEstimate(state, '', rows);
+    return;
+  }
+  for (const row of overlay.rows.values()) {
+    const rows = rowsAdded(row);
+    if (rows !== 0) addToEstimate(state, userOfKey(overlay.table, row.key), rows);
+  }
+}
+
+function rowsAdded(row: OverlayRow): number {
+  if (row.baseSeq === 0) return row.tuple === null ? 0 : 1;
+  return row.tuple === null ? -1 : 0;
 }
 
 export function raiseMaxKey(state: TableState, overlay: TableOverlay, key: Buffer): void {

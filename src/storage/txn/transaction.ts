@@ -1,5 +1,5 @@
 import { assert, notSupported } from '../../base/index.ts';
-import type { Row, Value } from '../../types/value.ts';
+import type { Row } from '../../types/value.ts';
 import type { Engine } from '../engine.ts';
 import { Keyspace, inKeyspace } from '../keys/keyspace.ts';
 import { indexRows } from '../tiered/index-lookup.ts';

@@ -1,0 +1,250 @@
+import { rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Engine } from '../engine.ts';
+import { prefixEnd } from '../keys/buffer.ts';
+import {
+  Keyspace,
+  bulkKey,
+  fileKey,
+  scopePrefix,
+  tableKeyspaces,
+  tablePrefix,
+  tablePrefixBytes,
+} from '../keys/keyspace.ts';
+import { decodeScope, scopeLength } from '../keys/scope.ts';
+import type { ManifestEntry } from '../cold/manifest.ts';
+import { decodeManifestEntry } from '../cold/manifest.ts';
+import { encodeRecord } from '../records.ts';
+import { TupleFlag, tupleFlags, tupleSeq } from '../tuple/header.ts';
+import { ownerKey, removeWhere } from '../txn/bulk.ts';
+import type { Limits } from '../txn/reader.ts';
+import { latestView, readScopeRecord, readTableRecord } from '../txn/reader.ts';
+
+/** The user id in a key of any keyspace that starts with table and scope. */
+function userOf(key: Buffer): string {
+  return decodeScope(key, tablePrefixBytes, scopeLength(key, tablePrefixBytes));
+}
+
+/** Seq of a tuple as everyone sees it; undefined while its bulk transaction has not committed. */
+function committedSeq(engine: Engine, tuple: Buffer): number | undefined {
+  const seq = tupleSeq(tuple);
+  if ((tupleFlags(tuple) & TupleFlag.provisional) === 0) return seq;
+  return engine.bulks.get(seq)?.committed ?? undefined;
+}
+
+/** A table's limits by scope, remembered for one pass. */
+function limitsMemo(engine: Engine, tableId: number): (key: Buffer) => Limits {
+  const state = engine.tableState(tableId);
+  let lastUser: string | undefined;
+  let limits: Limits | undefined;
+  return (key) => {
+    const userId = userOf(key);
+    if (userId !== lastUser || limits === undefined) {
+      limits = latestView(engine).limits(state, userId);
+      lastUser = userId;
+    }
+    return limits;
+  };
+}
+
+/**
+ * Removes the hot keys of rows that a flush has moved. Those of bulk transactions that are then nowhere left need their
+ * record no more. Repeats safely; the next start does what a crash left.
+ */
+export async function removeMoved(engine: Engine, tableId: number): Promise<void> {
+  await engine.faults('flush: removing');
+  const limitsOf = limitsMemo(engine, tableId);
+  const movedUpTo = engine.tableState(tableId).lastMoved;
+  const bulksBefore = [...engine.bulks].filter(
+    ([, record]) => record.committed !== null && record.tables.includes(tableId),
+  );
+  const left = new Set<number>();
+  await removeWhere(engine, tablePrefix(Keyspace.rows, tableId), (key, tuple) => {
+    engine.closing.throwIfAborted();
+    const seq = committedSeq(engine, tuple);
+    const flags = tupleFlags(tuple);
+    const moved =
+      seq !== undefined && seq <= limitsOf(key).watermark && (flags & TupleFlag.pinned) === 0;
+    if (!moved && (flags & TupleFlag.provisional) !== 0) left.add(tupleSeq(tuple));
+    return moved;
+  });
+  await engine.sequencer.submit({
+    sync: false,
+    takesSeq: false,
+    write(writer) {
+      const record = readTableRecord((key) => engine.sequencer.latest(key), tableId);
+      if (engine.tableState(tableId).lastMoved !== movedUpTo) return;
+      writer.put(tablePrefix(Keyspace.table, tableId), encodeRecord({ ...record, moving: false }));
+    },
+  });
+  for (const [bulkId, record] of bulksBefore) {
+    if (left.has(bulkId)) continue;
+    const tables = record.tables.filter((id) => id !== tableId);
+    await engine.sequencer.submit({
+      sync: false,
+      takesSeq: false,
+      write(writer) {
+        if (tables.length > 0) writer.put(bulkKey(bulkId), encodeRecord({ ...record, tables }));
+        else writer.delete(bulkKey(bulkId));
+      },
+    });
+    // Older snapshots still hold such rows, so memory keeps the seq.
+    engine.bulks.set(bulkId, { ...record, tables });
+  }
+}
+
+/**
+ * Removes what a truncate has hidden: hot rows, their index entries, marks, manifest entries and files. No flush of the table
+ * may run meanwhile.
+ */
+export async function removeTruncated(
+  engine: Engine,
+  tableId: number,
+  coldRoot: string,
+): Promise<void> {
+  const view = latestView(engine);
+  const record = readTableRecord(view.get, tableId);
+  if (!record.cleaning) return;
+  const limitsOf = limitsMemo(engine, tableId);
+  const gone = (key: Buffer, tuple: Buffer): boolean => {
+    const seq = committedSeq(engine, tuple);
+    return seq !== undefined && seq < limitsOf(key).truncatedBefore;
+  };
+  const goneUser = (userId: string, seq: number): boolean =>
+    seq < view.limits(engine.tableState(tableId), userId).truncatedBefore;
+
+  await removeWhere(engine, tablePrefix(Keyspace.index, tableId), (key, tail) => {
+    const owner = ownerKey(key, tail);
+    if (limitsOf(owner).truncatedBefore === 0) return false;
+    const tuple = engine.sequencer.latest(owner);
+    return tuple === undefined || gone(owner, tuple);
+  });
+  await removeWhere(engine, tablePrefix(Keyspace.rows, tableId), gone);
+  await removeWhere(
+    engine,
+    tablePrefix(Keyspace.marks, tableId),
+    (key, mark) => mark.readUIntLE(0, 6) < limitsOf(key).truncatedBefore,
+  );
+  const files = await manifestOf(engine, tableId);
+  const dropped = files.filter((file) => goneUser(file.userId, file.maxSeq));
+  await unlist(engine, tableId, dropped);
+  await removeFiles(coldRoot, dropped);
+  await engine.sequencer.submit({
+    sync: true,
+    takesSeq: false,
+    write(writer) {
+      const latest = readTableRecord(view.get, tableId);
+      // Another truncate may have come meanwhile; then there is more to do.
+      if (latest.truncatedBefore !== record.truncatedBefore) return;
+      writer.put(
+        tablePrefix(Keyspace.table, tableId),
+        encodeRecord({ ...latest, cleaning: false }),
+      );
+    },
+  });
+}
+
+async function unlist(
+  engine: Engine,
+  tableId: number,
+  files: readonly ManifestEntry[],
+): Promise<void> {
+  if (files.length === 0) return;
+  await engine.sequencer.submit({
+    sync: true,
+    takesSeq: false,
+    write(writer) {
+      const get = (key: Buffer): Buffer | undefined => engine.sequencer.latest(key);
+      for (const { userId, fileId } of files) {
+        writer.delete(fileKey(Keyspace.manifest, tableId, userId, fileId));
+        writer.delete(fileKey(Keyspace.bloom, tableId, userId, fileId));
+      }
+      for (const userId of new Set(files.map((file) => file.userId))) {
+        const scope = readScopeRecord(get, tableId, userId);
+        writer.put(
+          scopePrefix(Keyspace.scope, tableId, userId),
+          encodeRecord({ ...scope, manifestVersion: scope.manifestVersion + 1 }),
+        );
+      }
+      const table = readTableRecord(get, tableId);
+      writer.put(
+        tablePrefix(Keyspace.table, tableId),
+        encodeRecord({ ...table, manifestVersion: table.manifestVersion + 1 }),
+      );
+    },
+  });
+}
+
+/** All manifest entries of a table, as written. */
+export async function manifestOf(engine: Engine, tableId?: number): Promise<ManifestEntry[]> {
+  const prefix =
+    tableId === undefined
+      ? Buffer.from([Keyspace.manifest])
+      : tablePrefix(Keyspace.manifest, tableId);
+  const files: ManifestEntry[] = [];
+  const cursor = engine.store.scan({ from: prefix, to: prefixEnd(prefix) });
+  try {
+    for (;;) {
+      const entries = await cursor.next(1024);
+      if (entries.length === 0) return files;
+      for (const [, value] of entries) files.push(decodeManifestEntry(value, 'a manifest entry'));
+    }
+  } finally {
+    await cursor.close();
+  }
+}
+
+/** Removes files, and the folders that are empty then. Goes on after a failure and reports the first at the end. */
+export async function removeFiles(
+  coldRoot: string,
+  files: readonly { readonly path: string }[],
+): Promise<void> {
+  let failure: Error | undefined;
+  const folders = new Set<string>();
+  for (const file of files) {
+    const path = join(coldRoot, file.path);
+    try {
+      await rm(path, { force: true });
+      folders.add(dirname(path));
+    } catch (error) {
+      failure ??= error instanceof Error ? error : new Error(String(error));
+    }
+  }
+  for (const folder of folders) await removeEmptyFolders(coldRoot, folder);
+  if (failure !== undefined) throw failure;
+}
+
+export async function removeEmptyFolders(coldRoot: string, folder: string): Promise<void> {
+  for (let at = folder; at.length > coldRoot.length; at = dirname(at)) {
+    try {
+      await rmdir(at);
+    } catch {
+      return;
+    }
+  }
+}
+
+/** Removes everything that is kept under a table's id. The manifest goes last, so that a repetition still finds the files. */
+export async function removeTable(
+  engine: Engine,
+  tableId: number,
+  coldRoot: string,
+): Promise<void> {
+  const files = await manifestOf(engine, tableId);
+  await removeFiles(coldRoot, files);
+  for (const keyspace of tableKeyspaces)
+    await removeWhere(engine, tablePrefix(keyspace, tableId), () => true);
+  for (const [bulkId, record] of engine.bulks) {
+    if (record.committed === null || !record.tables.includes(tableId)) continue;
+    const tables = record.tables.filter((id) => id !== tableId);
+    await engine.sequencer.submit({
+      sync: true,
+      takesSeq: false,
+      write(writer) {
+        if (tables.length > 0) writer.put(bulkKey(bulkId), encodeRecord({ ...record, tables }));
+        else writer.delete(bulkKey(bulkId));
+      },
+    });
+    engine.bulks.set(bulkId, { ...record, tables });
+  }
+}
