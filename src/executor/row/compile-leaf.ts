@@ -8,9 +8,16 @@ import { unsupported } from './unsupported.ts';
 
 export function compileConst(expr: ConstExpr): Evaluator {
   if (expr.isNull) return () => null;
-  const { value } = expr;
+  const value = expr.value ?? unknownLiteral(expr);
   if (value === undefined) unsupported(`a constant of type ${expr.typeOid}`);
   return () => value;
+}
+
+/** A string literal of type unknown: its bytes up to the NUL. */
+function unknownLiteral({ typeOid, datum }: ConstExpr): string | undefined {
+  if (typeOid !== Oid.unknown || !datum) return undefined;
+  const end = datum.indexOf(0);
+  return Buffer.from(end < 0 ? datum : datum.subarray(0, end)).toString('utf8');
 }
 
 export function compileParam(expr: ParamExpr): Evaluator {

@@ -46,7 +46,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     parameters: { ...analyzerParameters, TimeZone: testTypes.timeZone },
   });
   let version = 0;
-  const analyzer = createAnalyzer(handle, () => version);
+  const analyzer = createAnalyzer(() => handle, () => version);
   const tables = new Map<number, CatalogTable>();
   const rowsOf = new Map<number, StoredRow[]>();
   const calls: string[] = [];

@@ -13,7 +13,7 @@ const upperMap = expand(upperDifferences);
 const lowerMap = expand(lowerDifferences);
 const ascii = /^[\x00-\x7f]*$/;
 
-/** Character by character: PostgreSQL's C library never makes one character into several. */
+/** Character by character: PostgreSQL's built-in locale never makes one character into several. */
 function mapCharacters(
   text: string,
   differences: ReadonlyMap<number, number>,

@@ -107,7 +107,9 @@ function repeat(text: string, count: number): string {
 
 function chr(code: number): string {
   const refused = (message: string): PgError => new PgError(SqlState.programLimitExceeded, message);
-  if (code < 0) throw refused('character number must be positive');
+  if (code < 0) {
+    throw new PgError(SqlState.invalidParameterValue, 'character number must be positive');
+  }
   if (code === 0) throw refused('null character not permitted');
   if (code > 0x10ffff) throw refused(`requested character too large for encoding: ${code}`);
   if (code >= 0xd800 && code <= 0xdfff) {
@@ -142,8 +144,8 @@ const count = characterCount;
 const countTrimmed = (text: string): number => characterCount(trimBpchar(text));
 const bytes = (text: string): number => Buffer.byteLength(text);
 
-/** pg_collation OIDs whose case mapping we know: the default (C.UTF-8), C and POSIX. */
-const defaultCollation = 100;
+/** pg_collation OIDs whose case mapping we know: the default and pg_c_utf8, which are the same here; C and POSIX. */
+const utf8Collations: readonly number[] = [100, 811];
 const asciiCollations: readonly number[] = [950, 951];
 
 /** Picks by collation; undefined for others. */
@@ -152,7 +154,7 @@ function byCase(
   inAscii: Implementation,
 ): (call: Call) => Implementation | undefined {
   return ({ collation }) =>
-    collation === defaultCollation ? inDefault : asciiCollations.includes(collation) ? inAscii : undefined;
+    utf8Collations.includes(collation) ? inDefault : asciiCollations.includes(collation) ? inAscii : undefined;
 }
 
 /** ILIKE folds both sides first, as it does for every multi-byte encoding. */
