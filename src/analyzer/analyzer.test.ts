@@ -184,7 +184,7 @@ beforeAll(async () => {
   await handle.query(schema);
   const domain = await handle.query("select 'chat.positive'::regtype::oid");
   domainOid = Number(domain.rows[0]![0]);
-  analyzer = createAnalyzer(handle, () => version);
+  analyzer = createAnalyzer(() => handle, () => version);
 });
 
 afterAll(() => handle.close());

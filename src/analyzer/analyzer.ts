@@ -77,8 +77,11 @@ export interface Analyzer {
   clearCache(): void;
 }
 
-/** `catalogVersion` must change with every committed change of the mirror's catalog. */
-export function createAnalyzer(handle: PgliteHandle, catalogVersion: () => number): Analyzer {
+/** `current` gives the mirror's instance of now; `catalogVersion` must change with every committed change of the mirror's catalog. */
+export function createAnalyzer(
+  current: () => PgliteHandle,
+  catalogVersion: () => number,
+): Analyzer {
   const cache = statementCache();
   let cacheVersion = catalogVersion();
 
@@ -100,6 +103,7 @@ export function createAnalyzer(handle: PgliteHandle, catalogVersion: () => numbe
       const cached = cache.get(key);
       if (cached !== undefined) return cached;
     }
+    const handle = current();
     const request = Buffer.concat([
       parseMessage(text, paramTypes),
       describeStatementMessage(),
@@ -113,7 +117,7 @@ export function createAnalyzer(handle: PgliteHandle, catalogVersion: () => numbe
 
   return {
     analyze,
-    catalogQuery: (sql, params) => handle.query(sql, params, new Map()),
+    catalogQuery: (sql, params) => current().query(sql, params, new Map()),
     clearCache: () => cache.clear(),
   };
 }

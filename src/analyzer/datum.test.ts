@@ -14,7 +14,7 @@ beforeAll(async () => {
     templateTar: await clusterTemplate(),
     parameters: analyzerParameters,
   });
-  analyzer = createAnalyzer(handle, () => 1);
+  analyzer = createAnalyzer(() => handle, () => 1);
 });
 
 afterAll(() => handle.close());

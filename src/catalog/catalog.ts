@@ -79,8 +79,6 @@ export interface CatalogOptions {
   readonly mirror: MirrorConnection;
   readonly setup: MirrorSetup;
   readonly readExpr: (nodeTree: string) => Expr;
-  /** `CREATE TABLE` names of schema system, to find their OIDs. */
-  readonly virtualNames: readonly string[];
   /** The mirror was made just now and is empty. */
   readonly mirrorIsNew: boolean;
   /** Throws the mirror away and starts an empty one. */
@@ -98,6 +96,9 @@ export interface Catalog {
   onChange(listener: (entries: readonly JournalEntry[]) => void): void;
 }
 
+/** Versions of one epoch stay below this. */
+const epochStride = 2 ** 32;
+
 const noSettings: ReadonlyMap<string, string> = new Map();
 
 /** Opens the catalog: reuses the mirror when its stamp fits Level's version, rebuilds it otherwise. */
@@ -114,16 +115,23 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       ([, bytes]) => JSON.parse(Buffer.from(bytes).toString()) as JournalEntry,
     );
 
-  const stamp = `${setup.fingerprint}`;
-  const fits = !options.mirrorIsNew && (await mirrorFits(mirror, stamp, state.version));
-  if (!fits) {
-    if (!options.mirrorIsNew) await options.recreateMirror();
+  const stamp = setup.fingerprint;
+  /** Counts rebuilds of the mirror while running: OIDs are others after each, so plans must not survive it. */
+  let epoch = 0;
+  const fillMirror = async (): Promise<void> => {
     for (const statement of setup.statements) await mirror.exec(statement, noSettings);
     for (const entry of await journal()) await mirror.exec(entry.sql, new Map(entry.settings));
     await mirror.exec(stampSql(stamp, state.version), noSettings);
+  };
+  const fits = !options.mirrorIsNew && (await mirrorFits(mirror, stamp, state.version));
+  if (!fits) {
+    if (!options.mirrorIsNew) await options.recreateMirror();
+    await fillMirror();
   }
+  const snapshotVersion = (): number => state.version + epoch * epochStride;
 
   const lock = createMutex();
+  let uncommittedVersions = 0;
   const listeners: ((entries: readonly JournalEntry[]) => void)[] = [];
   let sequenceRecords = new Map<number, SequenceRecord>();
   for (const [, bytes] of await storage.meta('catalog/sequence/')) {
@@ -174,7 +182,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         sequences.push(sequenceOf(relation, record.sequenceId));
       }
     }
-    return catalogSnapshot({ version: state.version, tables, sequences, virtuals: virtualsOf(all), names });
+    return catalogSnapshot({ version: snapshotVersion(), tables, sequences, virtuals: virtualsOf(all), names });
   }
 
   async function beginDdl(signal: AbortSignal): Promise<DdlTransaction> {
@@ -201,7 +209,15 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       return id;
     };
 
+    const requireTransaction = (): void => {
+      if (mirror.inTransaction()) return;
+      throw new PgError(SqlState.serializationFailure, 'the analyzer was restarted while the transaction changed the catalog', {
+        hint: 'Run the transaction again.',
+      });
+    };
+
     const run: DdlTransaction['run'] = async (request, transaction, validate) => {
+      requireTransaction();
       if (request.dropKind !== undefined) {
         for (const relid of request.dropKind.relids) {
           const table = snapshot.table(relid);
@@ -285,7 +301,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       nextNames = await readNames(mirror, names);
       snapshot = catalogSnapshot({
         // A version of its own, never to be confused with a committed one: plans made in the transaction die with it.
-        version: state.version + entries.length / 1_000_000,
+        version: snapshotVersion() + ++uncommittedVersions / 2 ** 20,
         tables,
         sequences,
         virtuals: virtualsOf(all),
@@ -300,6 +316,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       },
       run,
       prepare: async (transaction) => {
+        requireTransaction();
         nextState = { ...nextState, version: state.version + 1, nextJournal: state.nextJournal + entries.length };
         entries.forEach((entry, i) => {
           transaction.putMeta(keys.journal(state.nextJournal + i), Buffer.from(JSON.stringify(entry)));
@@ -324,28 +341,35 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         await mirror.exec(stampSql(stamp, nextState.version), noSettings);
       },
       committed: async () => {
-        // The commit stands in Level. Should the mirror fail to follow, its stamp tells and the next start rebuilds it.
+        state = nextState;
+        names = nextNames;
+        stored.clear();
+        for (const [id, table] of former) stored.set(id, table);
+        for (const id of sequenceRecords.keys()) {
+          if (!sequencesNow.has(id)) storage.sequences.drop(id);
+        }
+        sequenceRecords = sequencesNow;
         try {
+          requireTransaction();
           await mirror.exec('commit', noSettings);
-        } finally {
-          state = nextState;
-          names = nextNames;
-          stored.clear();
-          for (const [id, table] of former) stored.set(id, table);
-          for (const id of sequenceRecords.keys()) {
-            if (!sequencesNow.has(id)) storage.sequences.drop(id);
-          }
-          sequenceRecords = sequencesNow;
           current = catalogSnapshot({
-            version: state.version,
+            version: snapshotVersion(),
             tables: snapshot.tables,
             sequences: snapshot.sequences,
-            virtuals: virtualsFrom(snapshot),
+            virtuals: snapshot.virtuals,
             names,
           });
+        } catch {
+          // The commit stands in Level; a mirror that could not follow is made anew from there.
+          await options.recreateMirror();
+          epoch++;
+          await fillMirror();
+          names = await readNames(mirror);
+          current = await load();
+        } finally {
           release();
-          for (const listener of listeners) listener(entries);
         }
+        for (const listener of listeners) listener(entries);
         for (const table of droppedTables) await finishDrop(storage, table);
       },
       rolledBack: async () => {
@@ -357,13 +381,8 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         }
       },
     };
-
-    function virtualsFrom(of: CatalogSnapshot): VirtualRelation[] {
-      return virtualRelids.flatMap((relid) => of.virtual(relid) ?? []);
-    }
   }
 
-  const virtualRelids = virtualsOf(await relations()).map((relation) => relation.relid);
   for (const [, bytes] of await storage.meta('catalog/drop/')) {
     await finishDrop(storage, JSON.parse(Buffer.from(bytes).toString()) as StoredTable);
   }

@@ -7,6 +7,8 @@ export interface MirrorConnection {
     sql: string,
     settings: ReadonlyMap<string, string>,
   ): Promise<{ readonly tag: string; readonly notices: readonly Report[] }>;
+  /** Whether the transaction that `begin` opened is still there: a worker that died has lost it. */
+  inTransaction(): boolean;
   /** Rows in text, under pgtide's own superuser and default settings. */
   rows(sql: string): Promise<(string | null)[][]>;
 }

@@ -22,6 +22,7 @@ export function catalogSnapshot(parts: SnapshotParts): CatalogSnapshot {
     version: parts.version,
     tables: parts.tables,
     sequences: parts.sequences,
+    virtuals: parts.virtuals,
     table: (relid: number) => byRelid.get(relid),
     tableByName: (namespace: string, name: string) => byName.get(`${namespace}\0${name}`),
     sequence: (relid: number) => sequences.get(relid),

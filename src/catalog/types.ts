@@ -65,6 +65,7 @@ export interface CatalogSnapshot {
   virtual(relid: number): VirtualRelation | undefined;
   readonly tables: readonly CatalogTable[];
   readonly sequences: readonly CatalogSequence[];
+  readonly virtuals: readonly VirtualRelation[];
   /** Names that printers need, by OID; undefined when unknown. Quoted and qualified where PostgreSQL needs it. */
   typeName(oid: number, typmod: number): string | undefined;
   functionName(oid: number): string | undefined;

@@ -10,7 +10,7 @@ import type { DdlStatement } from '../sql/index.ts';
 import { parse as parseStatements } from '../sql/index.ts';
 import { createExecution } from './context.ts';
 import { requireOwner } from './flush.ts';
-import { qualified } from './names.ts';
+import { inSource, qualified } from './names.ts';
 import { prepareStatement } from './prepare.ts';
 import { runQuery } from './run-query.ts';
 import type { SessionState, StatementResult } from './state.ts';
@@ -69,7 +69,9 @@ export async function runDdl(
     request = { ...request, dropKind: { kind: drop.tableKind, relids } };
   }
   const before = transaction.catalog;
-  const { tag, notices } = await ddl.run(request, storage, validator(session));
+  const { tag, notices } = await ddl
+    .run(request, storage, validator(session))
+    .catch((error: unknown) => Promise.reject(inSource(error, statement) as Error));
   for (const notice of notices) session.notice(notice);
   await restartAlteredSequence(session, statement);
   if (table?.inner !== undefined && !table.noData) {

@@ -1,7 +1,8 @@
 import { PgError, SqlState } from '../base/index.ts';
 import type { CatalogTable } from '../catalog/types.ts';
-import { quoteIdentifier } from '../pglite/index.ts';
-import type { QualifiedName } from '../sql/index.ts';
+import { quoteIdentifier, splitIdentifiers } from '../pglite/index.ts';
+import type { QualifiedName, Statement, StoredTableLookup } from '../sql/index.ts';
+import { currentRole } from './context.ts';
 import type { SessionState } from './state.ts';
 
 export function qualified(name: QualifiedName): string {
@@ -35,4 +36,35 @@ export async function tableOf(session: SessionState, name: QualifiedName): Promi
   const table = session.transaction.catalog.table(await relidOf(session, name));
   if (table !== undefined) return table;
   throw new PgError(SqlState.wrongObjectType, `"${name.name}" is not a table`);
+}
+
+const defaultSearchPath = '"$user", public';
+
+/** Which kind of stored table a name means under the session's search_path. */
+export function storedTables(session: SessionState): StoredTableLookup {
+  const { catalog } = session.transaction;
+  return (schema, name) => {
+    if (schema !== undefined) return catalog.tableByName(schema, name)?.stored.kind;
+    const path = session.settings.get('search_path') ?? defaultSearchPath;
+    for (const element of splitIdentifiers(path)) {
+      const namespace = element === '$user' ? currentRole(session) : element;
+      const table = catalog.tableByName(namespace, name);
+      if (table !== undefined) return table.stored.kind;
+    }
+    return undefined;
+  };
+}
+
+/** PostgreSQL's error about a statement's text, pointing into what the user sent. */
+export function inSource(error: unknown, statement: Statement): unknown {
+  if (!(error instanceof PgError) || error.report.position === undefined) return error;
+  const { code, message, position, ...fields } = error.report;
+  const assigned = /^column "(_seq|_updated|_deleted|_user_id)" of relation "[^"]*" does not exist$/.exec(message);
+  if (assigned !== null) {
+    return new PgError(SqlState.generatedAlways, `column "${assigned[1]}" can't be assigned`, {
+      detail: 'It is a system column: the server keeps it.',
+      position: statement.sourcePosition(position),
+    });
+  }
+  return new PgError(code, message, { ...fields, position: statement.sourcePosition(position) });
 }

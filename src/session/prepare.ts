@@ -1,6 +1,8 @@
 import { PgError, SqlState } from '../base/index.ts';
 import type { Analyzed, FieldDescription } from '../analyzer/tree.ts';
+import { qualifySystemColumns } from '../sql/index.ts';
 import type { Statement } from '../sql/index.ts';
+import { inSource, storedTables } from './names.ts';
 import { planStatement } from './planned.ts';
 import type { Planned } from './planned.ts';
 import { checkPermissions } from './roles.ts';
@@ -68,11 +70,17 @@ export async function prepareStatement(
       plan: undefined,
     };
   }
-  const plan = await analyzeAndPlan(session, statement.text, declaredTypes);
+  const qualified = qualifySystemColumns(statement, storedTables(session));
+  let plan: CurrentPlan;
+  try {
+    plan = await analyzeAndPlan(session, qualified.text, declaredTypes);
+  } catch (error) {
+    throw inSource(error, qualified);
+  }
   return {
     name,
-    text: statement.text,
-    statement,
+    text: qualified.text,
+    statement: qualified,
     declaredTypes,
     paramTypes: plan.analyzed.paramTypes,
     fields: plan.analyzed.fields,

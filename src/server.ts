@@ -1,0 +1,152 @@
+/**
+ * server: puts the layers together. Order of start: storage (claims the data folder), the mirror, the catalog (reuses or
+ * rebuilds the mirror), executors, jobs, and only then the listener. Stop is the reverse: the listener drains first, storage closes last.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { analyzerParameters, createAnalyzer, readStoredExpr } from './analyzer/index.ts';
+import { snowflakeIds, systemClock, systemRandom, uuidV7s } from './base/index.ts';
+import { openCatalog } from './catalog/catalog.ts';
+import type { MirrorConnection } from './catalog/mirror.ts';
+import { mirrorSetup } from './catalog/setup.ts';
+import type { Config } from './config/index.ts';
+import { createFallback } from './executor/fallback.ts';
+import { createExecutors } from './executor/index.ts';
+import { openJobs } from './jobs/index.ts';
+import type { Listener } from './net/index.ts';
+import { createListener } from './net/index.ts';
+import type { PgliteHandle } from './pglite/index.ts';
+import { PgliteDirectoryError, clusterTemplate, openPglite } from './pglite/index.ts';
+import type { Engine } from './session/engine.ts';
+import { sessionHandler } from './session/open.ts';
+import { createSessionRegistry } from './session/registry.ts';
+import { openStorage } from './storage/index.ts';
+import { systemRelations, virtualRows } from './system/index.ts';
+
+export interface Server {
+  readonly host: string;
+  readonly port: number;
+  /** Drains: statements in flight may end, then everything closes. */
+  stop(): Promise<void>;
+}
+
+/** Opens the mirror's PGlite, making it anew when its folder can't be used: it is a cache. */
+async function openMirror(dataDir: string, log: Logger): Promise<PgliteHandle> {
+  const directory = join(dataDir, 'mirror');
+  const open = async (): Promise<PgliteHandle> =>
+    openPglite({
+      name: 'analyzer',
+      dataDir: directory,
+      templateTar: await clusterTemplate(),
+      parameters: analyzerParameters,
+    });
+  try {
+    return await open();
+  } catch (error) {
+    if (!(error instanceof PgliteDirectoryError)) throw error;
+    log.warn({ reason: error.message }, 'the mirror is made anew');
+    await rm(directory, { recursive: true, force: true });
+    return open();
+  }
+}
+
+function mirrorConnection(handle: () => PgliteHandle): MirrorConnection {
+  const noSettings: ReadonlyMap<string, string> = new Map();
+  return {
+    exec: async (sql, settings) => {
+      const { command, notices } = await handle().query(sql, undefined, settings);
+      return { tag: command, notices: notices.filter((notice) => notice.severity !== 'LOG') };
+    },
+    inTransaction: () => handle().transactionStatus === 'T',
+    rows: async (sql) => [...(await handle().query(sql, undefined, noSettings)).rows],
+  };
+}
+
+export async function startServer(config: Config, log: Logger): Promise<Server> {
+  const clock = systemClock;
+  const random = systemRandom;
+  const { dataDir } = config;
+  const storage = await openStorage({
+    dataDir,
+    clock,
+    log,
+    options: {
+      hotCacheBytes: config.hotCacheMib * 2 ** 20,
+      duckdbMemoryBytes: config.duckdbMemoryMib * 2 ** 20,
+    },
+  });
+  const closers: (() => Promise<void>)[] = [() => storage.close()];
+  try {
+    let mirror = await openMirror(dataDir, log);
+    closers.push(() => mirror.close());
+    const setup = mirrorSetup(systemRelations);
+    const catalog = await openCatalog({
+      storage,
+      mirror: mirrorConnection(() => mirror),
+      setup,
+      readExpr: readStoredExpr,
+      mirrorIsNew: mirror.fresh,
+      recreateMirror: async () => {
+        await mirror.close();
+        await rm(join(dataDir, 'mirror'), { recursive: true, force: true });
+        mirror = await openMirror(dataDir, log);
+      },
+    });
+    const fallback = createFallback(catalog, log);
+    closers.push(() => fallback.close());
+    const { executors, support, close: closeExecutors } = createExecutors({ storage, fallback });
+    closers.push(closeExecutors);
+    const jobs = await openJobs({ storage, clock, log, nodeId: config.nodeId });
+    closers.push(() => jobs.close());
+    jobs.resume((tableId) => catalog.current.tables.find((table) => table.stored.tableId === tableId)?.stored);
+    const sessions = createSessionRegistry();
+    const engine: Engine = {
+      log,
+      clock,
+      random,
+      snowflakeId: snowflakeIds(clock, config.nodeId),
+      uuidV7: uuidV7s(clock, random),
+      storage,
+      catalog,
+      analyzer: createAnalyzer(() => mirror, () => catalog.current.version),
+      get mirror() {
+        return mirror;
+      },
+      fallback: () => fallback.session(),
+      executors,
+      support,
+      virtualRows: virtualRows({ storage, catalog: () => catalog.current, jobs, sessions, config }),
+      jobs,
+      sessions,
+      logMinDurationStatementMs: config.logMinDurationStatementMs,
+      materializeLimitRows: config.materializeLimitRows,
+    };
+    const listener: Listener = await createListener({
+      host: config.host,
+      port: config.port,
+      sessions: sessionHandler(engine),
+      log,
+      clock,
+      connectionsMax: config.maxConnections,
+    });
+    closers.push(() => listener.stop({ drainMs: config.drainTimeoutMs }));
+    return { host: listener.host, port: listener.port, stop: () => closeAll(closers) };
+  } catch (error) {
+    await closeAll(closers).catch((closing: unknown) => log.error({ err: closing }, 'stop failed'));
+    throw error;
+  }
+}
+
+/** Last opened, first closed; one that fails does not keep the others open. */
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  let failure: unknown;
+  for (const close of closers.toReversed()) {
+    try {
+      await close();
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+}
