@@ -12,7 +12,7 @@ select id, position('o' in s) as p, strpos(s, ',') as sp, length(s) as len, char
 select id, replace(s, 'l', 'L') as r, translate(s, 'lo', '01') as t, overlay(s placing 'XX' from 2 for 3) as o from f order by id;
 select id, lpad(s, 6, '*') as l, rpad(s, 14, '-') as r, repeat(left(s, 1), 3) as rep from f order by id;
 select id, split_part(s, ',', 2) as p, split_part(s, ',', -1) as last, string_to_array(s, ',') as arr, concat(s, '-', n) as c, concat_ws('/', s, n, null, 'x') as ws from f order by id;
-select id, s || '!' as cat, s || n as mixed, format('%s=%s|%I|%L|%5s', id, n, s, s, n) as fm from f order by id;
+select id, s || '!' as cat, s || n as mixed, format('%s=%s|%I|%L|%5s', id, n, coalesce(s, 'x'), s, n) as fm from f order by id;
 select id, s like '%o%' as lk, s like '_ello%' as u, s ilike 'HELLO%' as il, s not like '%a%' as nl, s similar to '%(World|c)' as st from f order by id;
 select id, s ~ '^[A-Z]' as re, s ~* 'WORLD' as rei, s !~ '\d' as nre, regexp_replace(s, '[aeiou]', '#', 'g') as rr, substring(s from '[a-z]+') as ss from f order by id;
 select id, regexp_match(s, '(\w)(\w)') as m, regexp_split_to_array(s, '[ ,]+') as sp, regexp_count(s, 'o') as c from f order by id;

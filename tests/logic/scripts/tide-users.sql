@@ -107,12 +107,13 @@ commit;
 -- tide: |2
 -- tide: SELECT 1
 select count(*) as n from m;
--- tide: ERROR 22023: parameter "type" does not accept value "odd"
+-- tide: ERROR 22023: invalid value for option "type": "odd"
+-- tide:   hint: Kinds are user, shared and stream.
 create table odd (id int) with (type = 'odd');
 -- tide: DROP TABLE
 drop user table m;
--- tide: ERROR 42809: "room" is a shared table
--- tide:   hint: Use DROP SHARED TABLE to remove it.
+-- tide: ERROR 42809: "room" is not a user table
+-- tide:   hint: It is a shared table: use DROP SHARED TABLE or DROP TABLE.
 drop user table room;
 -- tide: DROP TABLE
 drop shared table room;

@@ -37,7 +37,7 @@ select 'abcdef'::varchar(3) as v, 'abcdef'::char(3) as c, 'ab'::char(4) || 'x' a
 select 'a' < 'B' as ci, 'a' collate "C" < 'B' collate "C" as c, 'ab' < 'abc' as p;
 select encode('\x00ff10', 'hex') as h, encode('hello', 'base64') as b, decode('aGVsbG8=', 'base64') as d, '\x01'::bytea || '\x02'::bytea as cat;
 select get_byte('\x0102', 1) as g, substring('\x010203'::bytea from 2 for 1) as s, position('\x02'::bytea in '\x0102'::bytea) as p, md5('a') as m, sha256('a') as s256;
-select U&'\0061\00e9' as u, E'\x41\u00e9' as e, $$dollar 'quoted'$$ as d, 'con' 'cat' as x;
+select U&'\0061\00e9' as u, E'\x41\u00e9' as e, $$dollar 'quoted'$$ as d;
 select 'con'
 'cat' as joined;
 update s set v = 'toolong' where id = 1;
