@@ -2,7 +2,7 @@
 import type { TypeContext } from '../type.ts';
 import type { Interval } from '../value.ts';
 import { badFormat, DateTimeInputError, fieldOverflow } from './errors.ts';
-import { fractionMicros } from './decode.ts';
+import { fractionMicros } from './decode-parts.ts';
 import { decodeIsoInterval } from './interval-iso.ts';
 import { checkedInterval, intervalInfinity, intervalMinusInfinity } from './interval.ts';
 import { finestField, isMinuteToSecond } from './interval-typmod.ts';

@@ -137,7 +137,7 @@ const utcNames = new Set(
 
 /** POSIX: `<+02>-02`, `UTC-5:30`, `EST5`; the sign is west-positive, so it is turned around. */
 const posixPattern =
-  /^(?:([A-Za-z]{3,})|<([A-Za-z0-9+-]{3,})>|)([+-]?)(\d{1,3})(?::(\d{1,2}))?(?::(\d{1,2}))?$/;
+  /^(?:([A-Za-z]{3,})|<([A-Za-z0-9+:-]{3,})>|)([+-]?)(\d{1,3})(?::(\d{1,2}))?(?::(\d{1,2}))?$/;
 
 function posixZone(name: string): Zone | undefined {
   const match = posixPattern.exec(name);
