@@ -1,6 +1,15 @@
 import { assert, pgEpochUnixMicros } from '../../base/index.ts';
-import { DuckDBTypeId } from '../../duckdb/index.ts';
-import type { DuckDBVector } from '../../duckdb/index.ts';
+import {
+  DuckDBBlobValue,
+  DuckDBDateValue,
+  DuckDBDecimalValue,
+  DuckDBTimeValue,
+  DuckDBTimestampTZValue,
+  DuckDBTimestampValue,
+  DuckDBTypeId,
+  DuckDBUUIDValue,
+} from '../../duckdb/index.ts';
+import type { DuckDBListValue, DuckDBValue, DuckDBVector } from '../../duckdb/index.ts';
 import { pgEpochUnixDays } from '../../planner/shippable/index.ts';
 import { Oid } from '../../types/oid.ts';
 import { pgType } from '../../types/registry.ts';
@@ -11,7 +20,7 @@ import {
   timestampInfinity,
   timestampMinusInfinity,
 } from '../../types/value.ts';
-import type { Value } from '../../types/value.ts';
+import type { PgArray, Value } from '../../types/value.ts';
 
 /** What the vector classes have in common with us: their raw parts (DuckDB's storage formats). */
 interface RawVector {
@@ -122,6 +131,8 @@ export function columnDecoder(
       return read((raw) => (at) => Uint8Array.from((raw.getItem(at) as { bytes: Uint8Array }).bytes));
     case DuckDBTypeId.VARCHAR:
       return textDecoder(typeOid, read);
+    case DuckDBTypeId.LIST:
+      return read((raw) => (at) => arrayOf(raw.getItem(at) as DuckDBListValue));
     case DuckDBTypeId.SQLNULL:
       return (_vector, count, into) => into.fill(null, 0, count);
     default:
@@ -162,4 +173,25 @@ function textDecoder(typeOid: number, read: MakeDecoder): DecodeColumn {
   const type = pgType(typeOid);
   assert(type, `the type with OID ${typeOid} is carried as text`);
   return read((raw) => (at) => type.parse(raw.getItem(at) as string, -1, defaultTypeContext));
+}
+
+/** One-dimensional arrays lie in DuckDB as lists. Element by element: arrays are passed on, not computed with. */
+function arrayOf(list: DuckDBListValue): PgArray {
+  const elements = list.items.map(elementOf);
+  return elements.length === 0
+    ? { kind: 'array', elements, dims: [], lowerBounds: [] }
+    : { kind: 'array', elements, dims: [elements.length], lowerBounds: [1] };
+}
+
+function elementOf(item: DuckDBValue): Value {
+  if (item === null || typeof item !== 'object') return item;
+  if (item instanceof DuckDBDecimalValue) return decimalText(item.value, item.scale);
+  if (item instanceof DuckDBDateValue) return decodeDate(item.days);
+  if (item instanceof DuckDBTimestampValue || item instanceof DuckDBTimestampTZValue) {
+    return decodeTimestamp(item.micros);
+  }
+  if (item instanceof DuckDBTimeValue) return Number(item.micros);
+  if (item instanceof DuckDBBlobValue) return Uint8Array.from(item.bytes);
+  if (item instanceof DuckDBUUIDValue) return item.toString();
+  assert(false, `an array element of DuckDB's ${item.constructor.name}`);
 }

@@ -55,12 +55,13 @@ export async function openMirror(schema: string): Promise<Mirror> {
       const result = await handle.query(sql);
       return { tag: result.command, notices: [] };
     },
+    inTransaction: () => false,
     rows: async (sql: string) => [...(await handle.query(sql, [])).rows],
   };
   const names = await readNames(connection);
   const tables = await readTables(handle);
   const catalog = catalogSnapshot({ version: 1, tables, sequences: [], virtuals: [], names });
-  const analyzer = createAnalyzer(handle, () => 1);
+  const analyzer = createAnalyzer(() => handle, () => 1);
   return {
     handle,
     catalog,
