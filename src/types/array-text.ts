@@ -143,7 +143,8 @@ function plainItem(text: string, at: number): Token {
   for (;;) {
     const character = text[i];
     if (character === undefined) throw unexpectedEnd(text);
-    if (character === ',' || character === '}' || character === '{') break;
+    if (character === ',' || character === '}') break;
+    if (character === '{') throw malformed(text, 'Unexpected "{" character.');
     if (character === '"') throw malformed(text, 'Incorrectly quoted array element.');
     if (character === '\\') {
       i++;
