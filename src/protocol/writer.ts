@@ -52,6 +52,9 @@ const tags = {
   rowDescription: letter('T'),
 } as const;
 
+/** A buffer is never longer than this, so that a mark is one number. */
+const markStride = 2 ** 31;
+
 export class MessageWriter extends OutputBuffer {
   /** Where the message being written begins. */
   private messageStart = 0;
@@ -61,6 +64,8 @@ export class MessageWriter extends OutputBuffer {
   private readyEnd = 0;
   /** Type of the last message that belongs to an answer: not NoticeResponse, NotificationResponse, ParameterStatus. */
   private lastTag = 0;
+  /** How often the buffer has been handed on: tells marks of one filling from another's. */
+  private sends = 0;
 
   /** Whether an answer that the client is waiting for is complete in the buffer. */
   get holdsReadyForQuery(): boolean {
@@ -73,12 +78,14 @@ export class MessageWriter extends OutputBuffer {
   }
 
   override reset(): void {
+    this.sends++;
     this.wholeEnd = 0;
     this.readyEnd = 0;
     super.reset();
   }
 
   override release(): void {
+    this.sends++;
     this.wholeEnd = 0;
     this.readyEnd = 0;
     super.release();
@@ -87,6 +94,20 @@ export class MessageWriter extends OutputBuffer {
   /** Drops a message that was begun and not ended, after an error in the middle of a row. */
   discardUnfinished(): void {
     this.at = this.wholeEnd;
+  }
+
+  /** A place to go back to while nothing has been sent since. */
+  mark(): number {
+    return this.wholeEnd + this.sends * markStride;
+  }
+
+  /** Drops every message since `mark`; false when some have been sent already. */
+  rewind(mark: number): boolean {
+    if (Math.floor(mark / markStride) !== this.sends) return false;
+    this.at = mark % markStride;
+    this.wholeEnd = this.at;
+    this.lastTag = 0;
+    return true;
   }
 
   private begin(tag: number): void {

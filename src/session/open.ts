@@ -3,8 +3,7 @@ import type { SessionHandler, StartupParameters } from './connection.ts';
 import type { Engine } from './engine.ts';
 import { readRole } from './roles.ts';
 import { createSession } from './session.ts';
-import type { SettingsStore } from './settings.ts';
-import { createSettings, ownSettings, reportedSettings } from './settings.ts';
+import { createSettings, reportedSettings } from './settings.ts';
 import { checkSetting } from './utility/set.ts';
 
 /** Databases that a client may name; both are the one there is. */
@@ -58,7 +57,6 @@ export function sessionHandler(engine: Engine): SessionHandler {
         throw new PgError(
           SqlState.invalidCatalogName,
           `database "${client.database}" does not exist`,
-          { hint: 'The databases are "postgres" and "tide".' },
         );
       }
       if (startup.has('replication') && startup.get('replication') !== 'false') {
@@ -77,9 +75,8 @@ export function sessionHandler(engine: Engine): SessionHandler {
         throw new PgError(SqlState.insufficientPrivilege, 'permission denied to set parameter "tide.user_id"');
       }
       const settings = createSettings(given);
-      const report = await initialReport(engine, settings, roles.superuser);
-      for (const [name, value] of report) output.writer.parameterStatus(name, value);
       return createSession({
+        reportDefaults: await reportDefaults(engine),
         engine,
         client,
         output,
@@ -91,26 +88,10 @@ export function sessionHandler(engine: Engine): SessionHandler {
   };
 }
 
-/** The values of ParameterStatus by the names that PostgreSQL reports. */
-async function initialReport(
-  engine: Engine,
-  settings: SettingsStore,
-  superuser: boolean,
-): Promise<[string, string][]> {
-  const defaults = await reportDefaults(engine);
-  return reportedSettings.map((name) => {
-    const lower = name.toLowerCase();
-    if (lower === 'is_superuser') return [name, superuser ? 'on' : 'off'];
-    const value =
-      settings.get(lower) ?? ownSettings.get(lower)?.initial ?? defaults.get(lower) ?? '';
-    return [name, value];
-  });
-}
-
-const defaultsOf = new WeakMap<Engine, Promise<Map<string, string>>>();
+const defaultsOf = new WeakMap<Engine, Promise<ReadonlyMap<string, string>>>();
 
 /** What PostgreSQL reports when nothing is set; asked once. */
-function reportDefaults(engine: Engine): Promise<Map<string, string>> {
+function reportDefaults(engine: Engine): Promise<ReadonlyMap<string, string>> {
   let known = defaultsOf.get(engine);
   if (known === undefined) {
     const names = reportedSettings.map((name) => `'${name.toLowerCase()}'`).join(', ');
@@ -123,5 +104,5 @@ function reportDefaults(engine: Engine): Promise<Map<string, string>> {
       .then(({ rows }) => new Map(rows.map(([name, value]) => [name!, value!])));
     defaultsOf.set(engine, known);
   }
-  return known.then((values) => new Map([...values, ['session_authorization', 'postgres']]));
+  return known;
 }

@@ -8,6 +8,8 @@ import type { SessionState, StatementResult } from './state.ts';
 
 /** The running part of a portal: gives its rows in pieces (Execute with a limit) or all at once. */
 export interface ResultReader {
+  /** Gets the first rows ready, writing nothing: errors come now. */
+  prime(): Promise<void>;
   /**
    * Writes up to `rowsMax` rows (0: all). Returns the command tag when the rows have come to their end, undefined when
    * the limit was reached first.
@@ -30,6 +32,7 @@ export function readResult(
     case 'done': {
       const end = { tag: result.tag };
       return {
+        prime: () => Promise.resolve(),
         send: () => Promise.resolve(result.tag),
         sendNow: () => end,
         close: () => Promise.resolve(),
@@ -61,6 +64,7 @@ function fromMemory<T>(
   const finished = (from: number, rowsMax: number): string | undefined =>
     rowsMax !== 0 && at - from === rowsMax ? undefined : tag(at - from);
   return {
+    prime: () => Promise.resolve(),
     send: async (rowsMax) => {
       const from = at;
       const to = end(rowsMax);
@@ -104,16 +108,19 @@ function fromBatches(
       }
     }
   };
+  const read = async (): Promise<void> => {
+    if (pending.length > 0 || ended) return;
+    session.signal.throwIfAborted();
+    const next = await iterator.next();
+    if (next.done === true) ended = true;
+    else pending = next.value;
+  };
   return {
+    prime: read,
     send: async (rowsMax) => {
       let sent = 0;
       for (;;) {
-        if (pending.length === 0 && !ended) {
-          session.signal.throwIfAborted();
-          const next = await iterator.next();
-          if (next.done === true) ended = true;
-          else pending = next.value;
-        }
+        await read();
         if (pending.length === 0) {
           if (ended) return tag(sent);
           continue;

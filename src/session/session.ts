@@ -13,6 +13,7 @@ import type { Engine } from './engine.ts';
 import type { ResultReader } from './portal.ts';
 import { readResult } from './portal.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
+import { settingsReporter } from './report-settings.ts';
 import { readRole } from './roles.ts';
 import type { RoleFacts } from './roles.ts';
 import { runQuery, runQueryNow } from './run-query.ts';
@@ -42,6 +43,8 @@ export interface SessionParts {
   readonly processId: number;
   readonly settings: SettingsStore;
   readonly roles: RoleFacts;
+  /** What reported settings are when nothing is set. */
+  readonly reportDefaults: ReadonlyMap<string, string>;
 }
 
 /**
@@ -83,6 +86,14 @@ export function createSession(parts: SessionParts): Session {
     },
     notice: (report) => writer.noticeResponse(report),
   };
+
+  const reportSettings = settingsReporter(parts.reportDefaults);
+  reportSettings(state, writer);
+
+  function readyForQuery(): void {
+    reportSettings(state, writer);
+    writer.readyForQuery(transaction.status);
+  }
 
   engine.sessions.add(processId, () => ({
     processId,
@@ -294,9 +305,11 @@ export function createSession(parts: SessionParts): Session {
   /** Writes the rows with their description; returns the tag. */
   async function sendSimple(result: Exclude<StatementResult, { kind: 'copyIn' }>): Promise<string> {
     if (result.kind === 'copyOut') return sendCopy(result);
-    if (result.kind !== 'done') writer.rowDescription(describe(result.fields, []));
     const reader = readResult(state, result, []);
     try {
+      // What fails before the first row fails before the description, as PostgreSQL's planner would.
+      await reader.prime();
+      if (result.kind !== 'done') writer.rowDescription(describe(result.fields, []));
       return (await reader.send(0)) ?? '';
     } finally {
       await reader.close();
@@ -323,7 +336,7 @@ export function createSession(parts: SessionParts): Session {
     logDuration(text, startMs);
     endStatement();
     lone = undefined;
-    writer.readyForQuery(transaction.status);
+    readyForQuery();
   }
 
   // Extended protocol.
@@ -600,7 +613,7 @@ export function createSession(parts: SessionParts): Session {
     endStatement();
     lone = undefined;
     if (!transaction.inBlock) state.portals.clear();
-    writer.readyForQuery(transaction.status);
+    readyForQuery();
   }
 
   // COPY FROM STDIN.
@@ -677,7 +690,7 @@ export function createSession(parts: SessionParts): Session {
       message.kind === 'functionCall' ||
       (message.kind === 'invalidText' && message.of === 'query');
     if (simple) {
-      writer.readyForQuery(transaction.status);
+      readyForQuery();
     } else if (message.kind === 'sync') {
       ready();
     } else {
@@ -689,8 +702,7 @@ export function createSession(parts: SessionParts): Session {
     processId,
     secretKey,
     receive: (message) => {
-      if (skipping && message.kind !== 'sync' && message.kind !== 'query') return;
-      if (message.kind === 'query') skipping = false;
+      if (skipping && message.kind !== 'sync') return;
       try {
         const working = handle(message);
         return working?.catch((error: unknown) => recover(message, error));
