@@ -86,7 +86,7 @@ export const layers: readonly Layer[] = [
   { name: 'jobs', mayImport: ['storage', 'catalog'] },
   { name: 'live', mayImport: ['planner', 'executor', 'storage', 'catalog'] },
   { name: 'auth', mayImport: ['catalog'] },
-  { name: 'system', mayImport: ['catalog', 'jobs', 'live', 'session'] },
+  { name: 'system', mayImport: ['catalog', 'jobs', 'live', 'session', 'storage'] },
   { name: 'session', mayImport: belowSession },
   { name: 'net', mayImport: ['protocol', 'session', 'auth'] },
   { name: 'cli', mayImport: ['*'] },

@@ -1,0 +1,48 @@
+import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
+import type { Jobs } from '../jobs/index.ts';
+import type { Engine, Viewer } from '../session/engine.ts';
+import type { SessionRegistry } from '../session/registry.ts';
+import type { Storage } from '../storage/types.ts';
+import type { Row } from '../types/value.ts';
+
+/** The types that computed relations use; PostgreSQL's words for them. */
+export type ColumnType =
+  | 'bigint'
+  | 'double precision'
+  | 'integer'
+  | 'jsonb'
+  | 'text'
+  | 'timestamptz';
+
+/** What the relations are computed from. */
+export interface SystemSources {
+  readonly catalog: () => CatalogSnapshot;
+  readonly storage: Pick<Storage, 'stats' | 'files' | 'users'>;
+  readonly jobs: Pick<Jobs, 'list'>;
+  readonly sessions: Pick<SessionRegistry, 'list'>;
+  /** Asked about rights and namespaces, which only PostgreSQL knows. */
+  readonly mirror: () => Pick<Engine['mirror'], 'query'>;
+  /** The server's options as started with, by name (`dataDir`). */
+  readonly config: Readonly<Record<string, string | number>> & {
+    readonly materializeLimitRows: number;
+  };
+}
+
+/** What one viewer may know of, asked once for each reading of a relation. */
+export interface View {
+  readonly viewer: Viewer;
+  /** Tables the viewer has any right on, by namespace and name. */
+  readonly tables: readonly CatalogTable[];
+  /** Whether figures over all users' rows may be told. */
+  owns(table: CatalogTable): boolean;
+}
+
+/** A relation of schema `system` as data. */
+export interface SystemRelation {
+  readonly name: string;
+  /** What it shows, for \d+. */
+  readonly comment: string;
+  readonly columns: readonly (readonly [name: string, type: ColumnType])[];
+  /** Rows in the columns' order, only what the viewer may know of. */
+  rows(view: View, sources: SystemSources): Promise<Row[]> | Row[];
+}
