@@ -108,7 +108,8 @@ interface ColumnTest {
 export function columnTest(qual: Expr, varno: number, scope: Scope): ColumnTest | undefined {
   if (qual.kind !== 'op' || qual.args.length !== 2) return undefined;
   const comparison = comparisonByFunction(qual.funcId);
-  if (!comparison || comparison.op === '<>' || !isByteCollation(qual.inputCollation)) return undefined;
+  if (!comparison || comparison.op === '<>' || !isByteCollation(qual.inputCollation))
+    return undefined;
   const [left, right] = [bare(qual.args[0]!), bare(qual.args[1]!)];
   for (const [columnSide, value, op] of [
     [left, qual.args[1]!, comparison.op],
@@ -155,7 +156,8 @@ function inPredicate(qual: Expr, varno: number, scope: Scope): StaticPredicate |
   const comparison = comparisonByFunction(qual.funcId);
   const [columnExpr, list] = qual.args;
   if (comparison?.op !== '=' || comparison.left !== comparison.right) return undefined;
-  if (!columnExpr || !list || !isStatic(list) || !isByteCollation(qual.inputCollation)) return undefined;
+  if (!columnExpr || !list || !isStatic(list) || !isByteCollation(qual.inputCollation))
+    return undefined;
   const column = resolveJoinVar(scope.rtable, bare(columnExpr));
   if (column.kind !== 'var' || column.varno !== varno || column.levelsUp !== 0) return undefined;
   if (column.attno <= 0 || column.typeOid === Oid.bpchar) return undefined;
@@ -196,4 +198,3 @@ export function predicateValues(
   }
   return found;
 }
-

@@ -118,7 +118,9 @@ function numericTotal(finish: (sum: string, count: number) => string): Make {
       },
       // Added to '0' so that what overflows the format fails as PostgreSQL's does.
       result: () =>
-        count === 0 ? null : finish(special ?? numericAdd(decimalText(unscaled, scale), '0'), count),
+        count === 0
+          ? null
+          : finish(special ?? numericAdd(decimalText(unscaled, scale), '0'), count),
     };
   };
 }
@@ -257,16 +259,48 @@ export const aggregates: readonly (readonly [
   [2103, 'avg(numeric)', () => numericTotal(average)],
   [2105, 'avg(float8)', () => averageFloat],
   [2104, 'avg(float4)', () => averageFloat],
-  ...([
-    [2050, 'anyarray'], [2115, 'int8'], [6395, 'bytea'], [2244, 'bpchar'], [2122, 'date'], [2120, 'float8'],
-    [2116, 'int4'], [2128, 'interval'], [2130, 'numeric'], [2118, 'oid'], [2119, 'float4'], [2117, 'int2'],
-    [2129, 'text'], [2124, 'timetz'], [2123, 'time'], [2127, 'timestamptz'], [2126, 'timestamp'],
-  ] as const).map(([oid, type]) => [oid, `max(${type})`, extreme(1)] as const),
-  ...([
-    [2051, 'anyarray'], [2131, 'int8'], [6396, 'bytea'], [2245, 'bpchar'], [2138, 'date'], [2136, 'float8'],
-    [2132, 'int4'], [2144, 'interval'], [2146, 'numeric'], [2134, 'oid'], [2135, 'float4'], [2133, 'int2'],
-    [2145, 'text'], [2140, 'timetz'], [2139, 'time'], [2143, 'timestamptz'], [2142, 'timestamp'],
-  ] as const).map(([oid, type]) => [oid, `min(${type})`, extreme(-1)] as const),
+  ...(
+    [
+      [2050, 'anyarray'],
+      [2115, 'int8'],
+      [6395, 'bytea'],
+      [2244, 'bpchar'],
+      [2122, 'date'],
+      [2120, 'float8'],
+      [2116, 'int4'],
+      [2128, 'interval'],
+      [2130, 'numeric'],
+      [2118, 'oid'],
+      [2119, 'float4'],
+      [2117, 'int2'],
+      [2129, 'text'],
+      [2124, 'timetz'],
+      [2123, 'time'],
+      [2127, 'timestamptz'],
+      [2126, 'timestamp'],
+    ] as const
+  ).map(([oid, type]) => [oid, `max(${type})`, extreme(1)] as const),
+  ...(
+    [
+      [2051, 'anyarray'],
+      [2131, 'int8'],
+      [6396, 'bytea'],
+      [2245, 'bpchar'],
+      [2138, 'date'],
+      [2136, 'float8'],
+      [2132, 'int4'],
+      [2144, 'interval'],
+      [2146, 'numeric'],
+      [2134, 'oid'],
+      [2135, 'float4'],
+      [2133, 'int2'],
+      [2145, 'text'],
+      [2140, 'timetz'],
+      [2139, 'time'],
+      [2143, 'timestamptz'],
+      [2142, 'timestamp'],
+    ] as const
+  ).map(([oid, type]) => [oid, `min(${type})`, extreme(-1)] as const),
   [2517, 'bool_and(bool)', () => folding(both)],
   [2519, 'every(bool)', () => folding(both)],
   [2518, 'bool_or(bool)', () => folding(either)],

@@ -56,8 +56,7 @@ function orderedSlot(
 ): AggregateSlot {
   const compare = expr.order.length > 0 ? compileSort(expr.order, expr.args) : undefined;
   // DISTINCT alone sorts too: PostgreSQL feeds the values in order. Its clauses are then in `distinct`.
-  const order =
-    expr.distinct.length > 0 ? compileSort(withRest(expr), expr.args) : compare;
+  const order = expr.distinct.length > 0 ? compileSort(withRest(expr), expr.args) : compare;
   const distinctAt = expr.distinct.map((clause) => targetOf(clause, expr.args));
   const types = distinctAt.map((at) => expr.args[at]!.expr.typeOid);
   for (const at of distinctAt) requireByteCollation(expr.args[at]!.expr);

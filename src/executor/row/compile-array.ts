@@ -1,4 +1,10 @@
-import type { ArrayCoerce, ArrayExpr, Expr, ScalarArrayOp, SubscriptingRef } from '../../analyzer/tree.ts';
+import type {
+  ArrayCoerce,
+  ArrayExpr,
+  Expr,
+  ScalarArrayOp,
+  SubscriptingRef,
+} from '../../analyzer/tree.ts';
 import type { PgArray, Value } from '../../types/value.ts';
 import { compileExpr } from './compile-expr.ts';
 import { bindPair } from './compile-call.ts';
@@ -121,7 +127,10 @@ export function compileSubscript(expr: SubscriptingRef, scope: Scope): Evaluator
   };
 }
 
-function elementAt(container: Evaluator, subscripts: readonly (Evaluator | undefined)[]): Evaluator {
+function elementAt(
+  container: Evaluator,
+  subscripts: readonly (Evaluator | undefined)[],
+): Evaluator {
   return (frame) => {
     const array = container(frame) as PgArray | null;
     const wanted = subscripts.map((subscript) => subscript!(frame) as number | null);

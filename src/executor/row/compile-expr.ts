@@ -1,6 +1,11 @@
 import type { Expr } from '../../analyzer/tree.ts';
 import { compileAggregateRef } from './aggregate-ref.ts';
-import { compileArray, compileArrayCoerce, compileScalarArrayOp, compileSubscript } from './compile-array.ts';
+import {
+  compileArray,
+  compileArrayCoerce,
+  compileScalarArrayOp,
+  compileSubscript,
+} from './compile-array.ts';
 import { compileCall, compileDistinct, compileNullIf } from './compile-call.ts';
 import { compileCoerceViaIo, compileRelabel } from './compile-coerce.ts';
 import {

@@ -28,10 +28,7 @@ export function compileParam(expr: ParamExpr): Evaluator {
   return (frame) => {
     const value = frame.environment.context.params[at];
     if (value === undefined) {
-      throw new PgError(
-        SqlState.undefinedObject,
-        `no value found for parameter ${expr.id}`,
-      );
+      throw new PgError(SqlState.undefinedObject, `no value found for parameter ${expr.id}`);
     }
     return value;
   };
@@ -62,6 +59,7 @@ export function compileNextValue(expr: NextValueExpr): Evaluator {
   const next: Evaluator = (frame) =>
     frame.environment.context.statement.sequences.nextval(expr.sequenceRelid);
   if (expr.typeOid === Oid.int8) return next;
-  if (expr.typeOid !== Oid.int4 && expr.typeOid !== Oid.int2) unsupported('an identity column of this type');
+  if (expr.typeOid !== Oid.int4 && expr.typeOid !== Oid.int2)
+    unsupported('an identity column of this type');
   return (frame) => Number(next(frame));
 }

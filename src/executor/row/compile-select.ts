@@ -50,7 +50,11 @@ function rejectUnsupported(query: Query): void {
   if (query.limitOption === 'withTies') unsupported('WITH TIES');
 }
 
-export function compileSelect(query: Query, parent: Scope | undefined, compiler: Compiler): CompiledSelect {
+export function compileSelect(
+  query: Query,
+  parent: Scope | undefined,
+  compiler: Compiler,
+): CompiledSelect {
   rejectUnsupported(query);
   const scope = createScope(query, parent, compiler);
   bindCtes(query.cteList, scope);
@@ -65,7 +69,9 @@ export function compileSelect(query: Query, parent: Scope | undefined, compiler:
     startChain(frame, grouping, project, output, emit);
   return {
     correlated: scope.correlated,
-    columnTypes: query.targetList.filter((target) => !target.junk).map((target) => target.expr.typeOid),
+    columnTypes: query.targetList
+      .filter((target) => !target.junk)
+      .map((target) => target.expr.typeOid),
     driver: pipe && driverOf(pipe, query.rtable.length, chain),
     run(outer, environment, emit) {
       const frame = createFrame(query.rtable.length, outer, environment);
@@ -176,5 +182,7 @@ function postponedTargets(query: Query): number[] {
   if (query.sortClause.length === 0 || query.distinctClause.length > 0) return [];
   const sorted = new Set(query.sortClause.map((clause) => targetOf(clause, query.targetList)));
   const volatile = (expr: Expr): boolean => someNode(expr, isVolatile);
-  return query.targetList.flatMap((target, i) => (!sorted.has(i) && volatile(target.expr) ? [i] : []));
+  return query.targetList.flatMap((target, i) =>
+    !sorted.has(i) && volatile(target.expr) ? [i] : [],
+  );
 }

@@ -31,7 +31,8 @@ export function compileGrouping(query: Query, scope: Scope): Grouping | undefine
   if (query.groupClause.length > 0 && !groupRte) unsupported('this GROUP BY');
   const exprs = groupRte?.rteKind === 'group' ? groupRte.groupExprs : [];
   for (const clause of query.groupClause) {
-    if (comparisonByOperator(clause.eqOperator)?.op !== '=') unsupported('grouping by this operator');
+    if (comparisonByOperator(clause.eqOperator)?.op !== '=')
+      unsupported('grouping by this operator');
   }
   for (const expr of exprs) requireByteCollation(expr);
   const keys = exprs.map((expr) => compileExpr(expr, scope));

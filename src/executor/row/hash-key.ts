@@ -9,8 +9,21 @@ import { unsupported } from './unsupported.ts';
 export type HashKey = string | number | bigint | boolean;
 
 const direct: ReadonlySet<number> = new Set([
-  Oid.bool, Oid.int2, Oid.int4, Oid.int8, Oid.oid, Oid.text, Oid.varchar, Oid.name, Oid.float4, Oid.float8, Oid.date,
-  Oid.time, Oid.timestamp, Oid.timestamptz, Oid.uuid,
+  Oid.bool,
+  Oid.int2,
+  Oid.int4,
+  Oid.int8,
+  Oid.oid,
+  Oid.text,
+  Oid.varchar,
+  Oid.name,
+  Oid.float4,
+  Oid.float8,
+  Oid.date,
+  Oid.time,
+  Oid.timestamp,
+  Oid.timestamptz,
+  Oid.uuid,
 ]);
 
 /** Maps treat NaN as equal to NaN and -0 as 0, as PostgreSQL does. */
@@ -50,14 +63,17 @@ export function sharedHashKey(
   if (small(left) && small(right)) return [identity, identity];
   if (small(left) && right === Oid.int8) return [widen, identity];
   if (left === Oid.int8 && small(right)) return [identity, widen];
-  const text = (oid: number): boolean => oid === Oid.text || oid === Oid.varchar || oid === Oid.name;
+  const text = (oid: number): boolean =>
+    oid === Oid.text || oid === Oid.varchar || oid === Oid.name;
   const float = (oid: number): boolean => oid === Oid.float4 || oid === Oid.float8;
   if ((text(left) && text(right)) || (float(left) && float(right))) return [identity, identity];
   return undefined;
 }
 
 /** One key for several values; NULLs equal each other (GROUP BY, DISTINCT). */
-export function compositeKeyOf(typeOids: readonly number[]): (values: readonly Value[]) => HashKey | null {
+export function compositeKeyOf(
+  typeOids: readonly number[],
+): (values: readonly Value[]) => HashKey | null {
   const keys = typeOids.map(hashKeyOf);
   const [only] = keys;
   if (only && keys.length === 1) {

@@ -145,7 +145,11 @@ function lazyInner(pipe: Pipe, pairs: readonly HashPair[], frame: Frame): () => 
 }
 
 /** undefined: a NULL, which equals nothing. */
-function joinKey(pairs: readonly HashPair[], side: 'outer' | 'inner', frame: Frame): HashKey | undefined {
+function joinKey(
+  pairs: readonly HashPair[],
+  side: 'outer' | 'inner',
+  frame: Frame,
+): HashKey | undefined {
   let text = '';
   for (const pair of pairs) {
     const value = pair[side](frame);
@@ -160,7 +164,8 @@ function joinKey(pairs: readonly HashPair[], side: 'outer' | 'inner', frame: Fra
 
 function hashPair(qual: Expr, left: Pipe, right: Pipe, scope: Scope): HashPair | undefined {
   if (qual.kind !== 'op' || qual.args.length !== 2) return undefined;
-  if (comparisonByFunction(qual.funcId)?.op !== '=' || !isByteCollation(qual.inputCollation)) return undefined;
+  if (comparisonByFunction(qual.funcId)?.op !== '=' || !isByteCollation(qual.inputCollation))
+    return undefined;
   const [first, second] = [qual.args[0]!, qual.args[1]!];
   const within = (expr: Expr, pipe: Pipe): boolean => {
     const varnos = [...varnosOf(expr, scope.rtable)];

@@ -23,7 +23,10 @@ export function compileLimit(
   return (frame) => {
     const skip = Number((offset?.(frame) ?? 0n) as bigint);
     if (skip < 0) {
-      throw new PgError(SqlState.invalidRowCountInResultOffsetClause, 'OFFSET must not be negative');
+      throw new PgError(
+        SqlState.invalidRowCountInResultOffsetClause,
+        'OFFSET must not be negative',
+      );
     }
     const most = (count?.(frame) ?? null) as bigint | null;
     if (most !== null && most < 0n) {

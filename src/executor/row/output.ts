@@ -36,10 +36,13 @@ export function compileOutput(query: OutputQuery, scope: Scope): Output {
   const { targetList } = query;
   const width = targetList.filter((target) => !target.junk).length;
   const junk = width < targetList.length;
-  if (targetList.slice(0, width).some((target) => target.junk)) unsupported('a junk column among the others');
-  const compare = query.sortClause.length > 0 ? compileSort(query.sortClause, targetList) : undefined;
+  if (targetList.slice(0, width).some((target) => target.junk))
+    unsupported('a junk column among the others');
+  const compare =
+    query.sortClause.length > 0 ? compileSort(query.sortClause, targetList) : undefined;
   const distinct = query.distinctClause.map((clause) => {
-    if (comparisonByOperator(clause.eqOperator)?.op !== '=') unsupported('DISTINCT by this operator');
+    if (comparisonByOperator(clause.eqOperator)?.op !== '=')
+      unsupported('DISTINCT by this operator');
     const at = targetOf(clause, targetList);
     requireByteCollation(targetList[at]!.expr);
     return at;

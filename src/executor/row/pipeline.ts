@@ -80,7 +80,8 @@ function innerJoinAll(items: readonly FromItem[], quals: readonly Expr[], scope:
 
 function compileJoin(join: JoinExpr, above: readonly Expr[], scope: Scope): Pipe {
   const on = conjunctsOf(join.quals);
-  if (join.joinType === 'inner') return innerJoinAll([join.left, join.right], [...above, ...on], scope);
+  if (join.joinType === 'inner')
+    return innerJoinAll([join.left, join.right], [...above, ...on], scope);
   const [leftVarnos, rightVarnos] = [rtindexesOf(join.left), rtindexesOf(join.right)];
   const only = (quals: readonly Expr[], varnos: readonly number[]): Expr[] =>
     quals.filter(
@@ -88,14 +89,32 @@ function compileJoin(join: JoinExpr, above: readonly Expr[], scope: Scope): Pipe
     );
   // What may go below: WHERE's on the preserved side, ON's on the other.
   const leftQuals =
-    join.joinType === 'left' ? only(above, leftVarnos) : join.joinType === 'right' ? only(on, leftVarnos) : [];
+    join.joinType === 'left'
+      ? only(above, leftVarnos)
+      : join.joinType === 'right'
+        ? only(on, leftVarnos)
+        : [];
   const rightQuals =
-    join.joinType === 'right' ? only(above, rightVarnos) : join.joinType === 'left' ? only(on, rightVarnos) : [];
+    join.joinType === 'right'
+      ? only(above, rightVarnos)
+      : join.joinType === 'left'
+        ? only(on, rightVarnos)
+        : [];
   const sunk = new Set([...leftQuals, ...rightQuals]);
   const left = compileItem(join.left, leftQuals, scope);
   const right = compileItem(join.right, rightQuals, scope);
-  const pipe = joinPipes(join.joinType, left, right, on.filter((qual) => !sunk.has(qual)), scope);
-  return withFilter(pipe, above.filter((qual) => !sunk.has(qual)), scope);
+  const pipe = joinPipes(
+    join.joinType,
+    left,
+    right,
+    on.filter((qual) => !sunk.has(qual)),
+    scope,
+  );
+  return withFilter(
+    pipe,
+    above.filter((qual) => !sunk.has(qual)),
+    scope,
+  );
 }
 
 function leafPipe(varno: number, quals: readonly Expr[], scope: Scope): Pipe {
@@ -124,5 +143,8 @@ function leafPipe(varno: number, quals: readonly Expr[], scope: Scope): Pipe {
 function withFilter(pipe: Pipe, quals: readonly Expr[], scope: Scope): Pipe {
   const test = compileTest(quals, scope);
   if (!test) return pipe;
-  return { ...pipe, start: (frame, next) => pipe.start(frame, () => (test(frame) ? next() : true)) };
+  return {
+    ...pipe,
+    start: (frame, next) => pipe.start(frame, () => (test(frame) ? next() : true)),
+  };
 }

@@ -19,10 +19,13 @@ function operand(query: Query, rtindex: number): Query {
 export function compileRecursive(binding: CteBinding, owner: Scope): CompiledSelect {
   const { query } = binding.cte;
   const operation = query.setOperations;
-  if (operation?.kind !== 'setOperation' || operation.op !== 'union') unsupported('this recursive query');
-  if (operation.left.kind !== 'ref' || operation.right.kind !== 'ref') unsupported('this recursive query');
+  if (operation?.kind !== 'setOperation' || operation.op !== 'union')
+    unsupported('this recursive query');
+  if (operation.left.kind !== 'ref' || operation.right.kind !== 'ref')
+    unsupported('this recursive query');
   if (query.cteList.length > 0 || query.sortClause.length > 0) unsupported('this recursive query');
-  if (query.limitCount || query.limitOffset || binding.cte.hasSearchOrCycle) unsupported('this recursive query');
+  if (query.limitCount || query.limitOffset || binding.cte.hasSearchOrCycle)
+    unsupported('this recursive query');
   const scope = createScope(query, owner, owner.compiler);
   const start = compileSelect(operand(query, operation.left.rtindex), scope, scope.compiler);
   let working: readonly SlotRow[] = [];
@@ -31,7 +34,8 @@ export function compileRecursive(binding: CteBinding, owner: Scope): CompiledSel
   const step = compileSelect(operand(query, operation.right.rtindex), scope, scope.compiler);
   binding.working = undefined;
   // Reading the working table marked the scopes between as correlated; only real outer columns count for the whole.
-  if (start.correlated || correlatedBefore.scope) unsupported('a recursive query that reads outer columns');
+  if (start.correlated || correlatedBefore.scope)
+    unsupported('a recursive query that reads outer columns');
   scope.correlated = correlatedBefore.scope;
   owner.correlated = correlatedBefore.owner;
   const keyOf = operation.all ? undefined : compositeKeyOf(operation.columnTypes);

@@ -1,5 +1,12 @@
 import type { Expr } from '../../analyzer/tree.ts';
-import type { ScanOptions, ScanPredicate, ScanStats, Scope as StorageScope, StoredIndex, StoredRow } from '../../storage/types.ts';
+import type {
+  ScanOptions,
+  ScanPredicate,
+  ScanStats,
+  Scope as StorageScope,
+  StoredIndex,
+  StoredRow,
+} from '../../storage/types.ts';
 import { sharedScope } from '../../storage/types.ts';
 import type { Value } from '../../types/value.ts';
 import { columnTest, predicateValues, staticPredicates } from './access-path.ts';
@@ -60,7 +67,10 @@ export function createRelationSource(
       const storageScope = scopeOf(leaf, environment);
       const stats: ScanStats = { hotRows: 0, coldRows: 0, filesKnown: 0, filesOpened: 0 };
       scanReports?.push(
-        Object.assign(stats, { table: `${stored.namespace}.${stored.name}`, scope: scopeName(storageScope) }),
+        Object.assign(stats, {
+          table: `${stored.namespace}.${stored.name}`,
+          scope: scopeName(storageScope),
+        }),
       );
       const point = pointRead(leaf, environment, values);
       if (point) {
@@ -211,7 +221,10 @@ function hashProbe(
 }
 
 /** Reads a relation's rows ahead into the environment. */
-export async function loadRelation(source: RelationSource, environment: Environment): Promise<void> {
+export async function loadRelation(
+  source: RelationSource,
+  environment: Environment,
+): Promise<void> {
   const rows: StoredRow[] = [];
   for await (const batch of source.fetch(environment)) {
     environment.context.signal.throwIfAborted();

@@ -24,7 +24,12 @@ afterAll(async () => database.close());
 
 function sorted(answer: Answer): Answer {
   if (!('rows' in answer)) return answer;
-  return { rows: answer.rows.map((row) => JSON.stringify(row)).sort().map((text) => JSON.parse(text)) };
+  return {
+    rows: answer.rows
+      .map((row) => JSON.stringify(row))
+      .sort()
+      .map((text) => JSON.parse(text)),
+  };
 }
 
 const queries: readonly (string | readonly [sql: string, ...params: (string | null)[]])[] = [
@@ -75,7 +80,7 @@ const queries: readonly (string | readonly [sql: string, ...params: (string | nu
   'select age from users except select b from pairs',
   'select age from users except all select b from pairs order by 1',
   'select * from (select id, age from users order by id limit 3) s where age > 1',
-  'select * from (values (1, null), (2, \'b\')) v(x, y) order by x desc',
+  "select * from (values (1, null), (2, 'b')) v(x, y) order by x desc",
   'select x, g from generate_series(1, 3) x, lateral (select x * 10 as g) s',
   'select u.id, o.* from users u, lateral (select id, amount from orders o where o.user_id = u.id order by amount desc limit 1) o',
   'select u.id, o.id from users u left join lateral (select id from orders o where o.user_id = u.id order by id limit 2) o on true',

@@ -13,10 +13,7 @@ type SessionFunction = (environment: Environment, args: readonly Value[]) => Val
 function setting(environment: Environment, name: string, missingOk: boolean): Value {
   const value = environment.context.statement.setting(name);
   if (value === undefined && !missingOk) {
-    throw new PgError(
-      SqlState.undefinedObject,
-      `unrecognized configuration parameter "${name}"`,
-    );
+    throw new PgError(SqlState.undefinedObject, `unrecognized configuration parameter "${name}"`);
   }
   return value ?? null;
 }
@@ -34,8 +31,16 @@ export const sessionFunctions: readonly (readonly [
   [3432, 'gen_random_uuid()', ({ context }) => uuidV4(context.statement.random)],
   [6428, 'uuidv4()', ({ context }) => uuidV4(context.statement.random)],
   [6429, 'uuidv7()', ({ context }) => context.statement.uuidV7()],
-  [1574, 'nextval(regclass)', ({ context }, [id]) => context.statement.sequences.nextval(id as number)],
-  [1575, 'currval(regclass)', ({ context }, [id]) => context.statement.sequences.currval(id as number)],
+  [
+    1574,
+    'nextval(regclass)',
+    ({ context }, [id]) => context.statement.sequences.nextval(id as number),
+  ],
+  [
+    1575,
+    'currval(regclass)',
+    ({ context }, [id]) => context.statement.sequences.currval(id as number),
+  ],
   [2559, 'lastval()', ({ context }) => context.statement.sequences.lastval()],
   [
     1576,
@@ -54,7 +59,11 @@ export const sessionFunctions: readonly (readonly [
   [710, 'getpgusername()', ({ context }) => context.statement.currentUser],
   [861, 'current_database()', ({ context }) => context.statement.database],
   [2026, 'pg_backend_pid()', ({ context }) => context.statement.backendPid],
-  [2077, 'current_setting(text)', (environment, [name]) => setting(environment, name as string, false)],
+  [
+    2077,
+    'current_setting(text)',
+    (environment, [name]) => setting(environment, name as string, false),
+  ],
   [
     3294,
     'current_setting(text,bool)',
@@ -76,7 +85,8 @@ function unqualified(name: string): string {
 export function compileSessionFunction(expr: FuncCall, scope: Scope): Evaluator | undefined {
   const run = byOid.get(expr.funcId) ?? namedFunction(expr, scope);
   if (!run) return undefined;
-  if (expr.args[0]?.typeOid === Oid.regclass && !isSequence(expr, scope)) unsupported('a sequence by name');
+  if (expr.args[0]?.typeOid === Oid.regclass && !isSequence(expr, scope))
+    unsupported('a sequence by name');
   const args = expr.args.map((arg, i) =>
     i === 0 && arg.kind === 'const' && arg.typeOid === Oid.regclass
       ? () => arg.value as number

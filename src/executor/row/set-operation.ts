@@ -61,9 +61,11 @@ function compileNode(node: SetOperation | RangeTblRef, scope: Scope): Node {
     return { correlated, run: (frame, emit) => left.run(frame, emit) && right.run(frame, emit) };
   }
   for (const clause of node.groupClauses) {
-    if (comparisonByOperator(clause.eqOperator)?.op !== '=') unsupported('a set operation by this operator');
+    if (comparisonByOperator(clause.eqOperator)?.op !== '=')
+      unsupported('a set operation by this operator');
   }
-  if (!node.columnCollations.every(isByteCollation)) unsupported('a set operation by this collation');
+  if (!node.columnCollations.every(isByteCollation))
+    unsupported('a set operation by this collation');
   const keyOf = compositeKeyOf(node.columnTypes);
   if (node.op === 'union') return { correlated, run: unionDistinct(left, right, keyOf) };
   return { correlated, run: filtered(left, right, keyOf, node) };

@@ -55,11 +55,14 @@ export function compileTableFunction(
 ): (frame: Frame) => readonly SlotRow[] {
   const [only, more] = rte.functions;
   if (!only || more) unsupported('ROWS FROM');
-  if (only.columnCount !== 1 || only.columnNames.length > 0) unsupported('a function that returns rows');
-  const rows = only.expr.kind === 'func' && only.expr.returnsSet ? setRows(only.expr, scope) : singleRow(only.expr, scope);
+  if (only.columnCount !== 1 || only.columnNames.length > 0)
+    unsupported('a function that returns rows');
+  const rows =
+    only.expr.kind === 'func' && only.expr.returnsSet
+      ? setRows(only.expr, scope)
+      : singleRow(only.expr, scope);
   if (!rte.ordinality) return rows;
-  return (frame) =>
-    rows(frame).map((slot, i) => ({ values: [...slot.values, BigInt(i + 1)] }));
+  return (frame) => rows(frame).map((slot, i) => ({ values: [...slot.values, BigInt(i + 1)] }));
 }
 
 function singleRow(expr: Expr, scope: Scope): (frame: Frame) => readonly SlotRow[] {
@@ -67,7 +70,10 @@ function singleRow(expr: Expr, scope: Scope): (frame: Frame) => readonly SlotRow
   return (frame) => [{ values: [value(frame)] }];
 }
 
-function setRows(expr: Expr & { kind: 'func' }, scope: Scope): (frame: Frame) => readonly SlotRow[] {
+function setRows(
+  expr: Expr & { kind: 'func' },
+  scope: Scope,
+): (frame: Frame) => readonly SlotRow[] {
   const run = setFunctions.get(expr.funcId) ?? unsupported(`set-returning function ${expr.funcId}`);
   typeOf(expr.typeOid);
   const args = expr.args.map((arg) => compileExpr(arg, scope));

@@ -29,7 +29,11 @@ export interface TestDatabase {
   load(sql: string): Promise<void>;
   /** Calls that reached storage since the last look. */
   calls(): string[];
-  prepare(sql: string, params?: readonly (string | null)[], options?: RunOptions): Promise<{ query: Query; context: ExecutionContext }>;
+  prepare(
+    sql: string,
+    params?: readonly (string | null)[],
+    options?: RunOptions,
+  ): Promise<{ query: Query; context: ExecutionContext }>;
   close(): Promise<void>;
 }
 
@@ -46,7 +50,10 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     parameters: { ...analyzerParameters, TimeZone: testTypes.timeZone },
   });
   let version = 0;
-  const analyzer = createAnalyzer(() => handle, () => version);
+  const analyzer = createAnalyzer(
+    () => handle,
+    () => version,
+  );
   const tables = new Map<number, CatalogTable>();
   const rowsOf = new Map<number, StoredRow[]>();
   const calls: string[] = [];
@@ -59,13 +66,15 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     version++;
     tables.clear();
     rowsOf.clear();
-    const found = await query(`select c.oid, c.relname, n.nspname from pg_class c join pg_namespace n
+    const found =
+      await query(`select c.oid, c.relname, n.nspname from pg_class c join pg_namespace n
       on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname in ('public')`);
     for (const [oid, name, namespace] of found) await readTable(Number(oid), name!, namespace!);
   }
 
   async function readTable(relid: number, name: string, namespace: string): Promise<void> {
-    const attributes = await query(`select attnum, attname, atttypid, atttypmod, attnotnull, attisdropped
+    const attributes =
+      await query(`select attnum, attname, atttypid, atttypmod, attnotnull, attisdropped
       from pg_attribute where attrelid = ${relid} and attnum > 0 order by attnum`);
     const positionOf = [-1];
     const columns: CatalogColumn[] = [];
@@ -87,7 +96,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
         defaultExpr: undefined,
       });
     }
-    const indexes = await query(`select i.indexrelid, c.relname, i.indkey::text, i.indisunique, i.indisprimary
+    const indexes =
+      await query(`select i.indexrelid, c.relname, i.indkey::text, i.indisunique, i.indisprimary
       from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = ${relid} order by 1`);
     const keysOf = (text: string | null): number[] => text!.split(' ').map(Number);
     const stored: StoredTable = {
@@ -98,7 +108,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       schemaVersion: 1,
       columns,
       layouts: new Map(),
-      primaryKey: keysOf(indexes.find((index) => index[4] === 't')?.[2] ?? '').filter((id) => id > 0),
+      primaryKey: keysOf(indexes.find((index) => index[4] === 't')?.[2] ?? '').filter(
+        (id) => id > 0,
+      ),
       indexes: indexes
         .filter((index) => index[4] !== 't')
         .map(([id, indexName, key, unique]) => ({
@@ -121,7 +133,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       options: new Map(),
     });
     const list = columns.map((column) => `"${column.name}"`).join(', ');
-    const data = columns.length > 0 ? await query(`select ${list} from ${namespace}."${name}"`) : [];
+    const data =
+      columns.length > 0 ? await query(`select ${list} from ${namespace}."${name}"`) : [];
     rowsOf.set(
       relid,
       data.map((texts, at) => ({
@@ -148,29 +161,35 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   function makeSnapshot(): CatalogSnapshot {
     return {
       version,
-      table: (relid) => tables.get(relid),
+      table: (relid: number) => tables.get(relid),
       tableByName: () => undefined,
-      sequence: (relid) => ({ relid }) as never,
+      sequence: (relid: number) => ({ relid }) as never,
       virtual: () => undefined,
       tables: [],
       sequences: [],
       typeName: () => undefined,
-      functionName: (oid) => (oid === 99999 ? 'snowflake_id' : undefined),
+      functionName: (oid: number) => (oid === 99999 ? 'snowflake_id' : undefined),
       operatorName: () => undefined,
       collationName: () => undefined,
       constraintName: () => undefined,
       volatility: () => 'immutable',
-    } as CatalogSnapshot;
+    } as unknown as CatalogSnapshot;
   }
 
   function matching(table: StoredTable, scope: Scope): StoredRow[] {
     const all = rowsOf.get(table.tableId) ?? [];
-    return scope.kind === 'all' ? all : all.filter((row) => scope.userId === '' || row.userId === scope.userId);
+    return scope.kind === 'all'
+      ? all
+      : all.filter((row) => scope.userId === '' || row.userId === scope.userId);
   }
 
-  const keyBytes = (table: StoredTable, columns: readonly number[], values: readonly Value[]): string => {
-    const types = columns.map(
-      (id) => requirePgType(table.columns.find((column) => column.id === id)!.typeOid),
+  const keyBytes = (
+    table: StoredTable,
+    columns: readonly number[],
+    values: readonly Value[],
+  ): string => {
+    const types = columns.map((id) =>
+      requirePgType(table.columns.find((column) => column.id === id)!.typeOid),
     );
     return Buffer.from(encodeKeyValues(types.slice(0, values.length), values)).toString('hex');
   };
@@ -182,14 +201,20 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       calls.push(`get ${table.name}`);
       const wanted = keyBytes(table, table.primaryKey, key);
       return matching(table, { kind: 'one', userId }).find(
-        (row) => keyBytes(table, table.primaryKey, valuesAt(table, table.primaryKey, row)) === wanted,
+        (row) =>
+          keyBytes(table, table.primaryKey, valuesAt(table, table.primaryKey, row)) === wanted,
       );
     },
     get(table: StoredTable, userId: string, key: readonly Value[]) {
       return Promise.resolve(transaction.getSync(table, userId, key));
     },
-    async *scan(table: StoredTable, options: { scope: Scope; predicates?: readonly { op: string }[] }) {
-      calls.push(`scan ${table.name} ${(options.predicates ?? []).map((item) => item.op).join(' ')}`.trim());
+    async *scan(
+      table: StoredTable,
+      options: { scope: Scope; predicates?: readonly { op: string }[] },
+    ) {
+      calls.push(
+        `scan ${table.name} ${(options.predicates ?? []).map((item) => item.op).join(' ')}`.trim(),
+      );
       await Promise.resolve();
       const rows = matching(table, options.scope);
       for (let i = 0; i < rows.length; i += 1000) yield rows.slice(i, i + 1000);
@@ -277,7 +302,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       const { query: tree, context } = await prepare(sql, params, options);
       const why = rowSupports(tree, context.catalog);
       if (why !== undefined) throw new Error(`unsupported: ${why} in ${sql}`);
-      const types = tree.targetList.filter((target) => !target.junk).map((target) => target.expr.typeOid);
+      const types = tree.targetList
+        .filter((target) => !target.junk)
+        .map((target) => target.expr.typeOid);
       try {
         const rows: Row[] = [];
         const direct = runRowSync(tree, context);
@@ -286,7 +313,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
         return {
           rows: rows.map((row) =>
             row.map((value, i) =>
-              value === null ? null : requirePgType(types[i]!).format(value, context.statement.types),
+              value === null
+                ? null
+                : requirePgType(types[i]!).format(value, context.statement.types),
             ),
           ),
         };

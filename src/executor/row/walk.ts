@@ -90,11 +90,7 @@ function rteExpressions(rte: RangeTblEntry): Expr[] {
 }
 
 /** Calls `visit` for every node under `expr`, those inside sub-queries too; `level` is how many queries deep it is. */
-export function walkDeep(
-  expr: Expr,
-  visit: (node: Expr, level: number) => void,
-  level = 0,
-): void {
+export function walkDeep(expr: Expr, visit: (node: Expr, level: number) => void, level = 0): void {
   visit(expr, level);
   for (const child of childrenOf(expr)) walkDeep(child, visit, level);
   if (expr.kind === 'subLink') walkQuery(expr.query, visit, level + 1);

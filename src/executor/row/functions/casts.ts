@@ -50,14 +50,19 @@ const lengthRows: readonly (readonly [oid: number, type: TypeName, explicitFlag:
 ];
 
 function toType([oid, name, source, target]: (typeof castRows)[number]): FunctionEntry {
-  const cast = castFunction(Oid[source], Oid[target]);
   return {
     oid,
     signature: `${name}(${source})`,
     strict: true,
-    bind: () =>
-      cast &&
-      ((value: Value, environment: Environment) => cast(value, environment.context.statement.types)),
+    bind({ resultType }) {
+      // One function may serve several targets: int4(int2) is also the cast to oid.
+      const cast = castFunction(Oid[source], resultType) ?? castFunction(Oid[source], Oid[target]);
+      return (
+        cast &&
+        ((value: Value, environment: Environment) =>
+          cast(value, environment.context.statement.types))
+      );
+    },
   };
 }
 
@@ -70,7 +75,8 @@ export const castFunctions: readonly FunctionEntry[] = [
         oid,
         `${name}(${name},int4${explicitFlag ? ',bool' : ''})`,
         explicitFlag
-          ? (value: Value, typmod: number, explicit: boolean) => type.applyTypmod(value, typmod, explicit)
+          ? (value: Value, typmod: number, explicit: boolean) =>
+              type.applyTypmod(value, typmod, explicit)
           : (value: Value, typmod: number) => type.applyTypmod(value, typmod, true),
       ];
     }),

@@ -1,7 +1,17 @@
 import { compareFloats } from '../../../types/float.ts';
+import { splitTimestamp } from '../../../types/datetime/civil.ts';
+import { localOffset } from '../../../types/datetime/timestamp-type.ts';
+import type { Zone } from '../../../types/datetime/zone.ts';
 import { compareUtf8 } from '../../../types/utf8.ts';
-import { dateInfinity, dateMinusInfinity, timestampInfinity, timestampMinusInfinity } from '../../../types/value.ts';
+import {
+  dateInfinity,
+  dateMinusInfinity,
+  timestampInfinity,
+  timestampMinusInfinity,
+} from '../../../types/value.ts';
 import type { Value } from '../../../types/value.ts';
+import type { Environment } from '../frame.ts';
+import { sessionZone } from './zone-time.ts';
 import { typeOf } from '../type-of.ts';
 import { comparisonRows } from './comparison-table.ts';
 import type { ComparisonOp } from './comparison-table.ts';
@@ -62,14 +72,24 @@ function comparatorOf(comparison: Comparison, call: Call): Comparator | undefine
   if (left === 'timestamp' && right === 'date') {
     return (l, r) => -compareDateTimestamp(r as number, l as bigint);
   }
-  // The rest mixes zones: it needs the session's time zone.
   if (left !== right) return undefined;
   return typeOf(call.argTypes[0]!).compare;
 }
 
 /** Types whose equal values are identical JavaScript primitives. */
 const identical: ReadonlySet<string> = new Set([
-  'bool', 'int2', 'int4', 'int8', 'oid', 'text', 'name', 'date', 'time', 'timestamp', 'timestamptz', 'uuid',
+  'bool',
+  'int2',
+  'int4',
+  'int8',
+  'oid',
+  'text',
+  'name',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'uuid',
 ]);
 
 const equal = (left: Value, right: Value): boolean => left === right;
@@ -82,7 +102,39 @@ function bindComparison(comparison: Comparison, call: Call): Implementation | un
     if (op === '<>') return notEqual as Implementation;
   }
   const compare = comparatorOf(comparison, call);
-  return compare && testOf(op, compare);
+  return compare ? testOf(op, compare) : zonedTest(comparison);
+}
+
+/** What a date or timestamp means as an instant in the session's zone; not bounded by timestamptz's range. */
+const instants: Readonly<Record<string, (value: never, zone: Zone) => bigint>> = {
+  timestamptz: (value: bigint) => value,
+  timestamp: localInstant,
+  date: (value: number, zone: Zone) =>
+    value === dateInfinity
+      ? timestampInfinity
+      : value === dateMinusInfinity
+        ? timestampMinusInfinity
+        : localInstant(BigInt(value) * dayMicros, zone),
+};
+
+function localInstant(local: bigint, zone: Zone): bigint {
+  if (local === timestampInfinity || local === timestampMinusInfinity) return local;
+  const { days, micros } = splitTimestamp(local);
+  const instant = local - BigInt(localOffset(zone, days, micros)) * 1_000_000n;
+  // Finite values stay between the infinities, however far out.
+  if (instant >= timestampInfinity) return timestampInfinity - 1n;
+  return instant <= timestampMinusInfinity ? timestampMinusInfinity + 1n : instant;
+}
+
+/** Comparisons between timestamptz and what has no zone. */
+function zonedTest({ op, left, right }: Comparison): Implementation | undefined {
+  const [l, r] = [instants[left], instants[right]];
+  if (!l || !r) return undefined;
+  const test = testOf(op, compareIntegers as Comparator);
+  return (a: never, b: never, environment: Environment) => {
+    const zone = sessionZone(environment);
+    return test(l(a, zone), r(b, zone));
+  };
 }
 
 /** The test that `op` makes of a comparator's answer. */

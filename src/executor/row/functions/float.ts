@@ -64,7 +64,10 @@ function fail(error: PgError): never {
 
 function squareRoot(value: number): number {
   if (value < 0) {
-    throw new PgError(SqlState.invalidArgumentForPowerFunction, 'cannot take square root of a negative number');
+    throw new PgError(
+      SqlState.invalidArgumentForPowerFunction,
+      'cannot take square root of a negative number',
+    );
   }
   return Math.sqrt(value);
 }

@@ -28,7 +28,8 @@ test.each([
       continue;
     }
     const actual = await database.row(sql).catch((error: unknown) => String(error));
-    if (JSON.stringify(actual) !== JSON.stringify(expected)) differing.push(JSON.stringify([expression, expected, actual]));
+    if (JSON.stringify(actual) !== JSON.stringify(expected))
+      differing.push(JSON.stringify([expression, expected, actual]));
   }
   expect(differing).toEqual([]);
 });

@@ -1,8 +1,12 @@
+import { arrayFunctions } from './array.ts';
 import { castFunctions } from './casts.ts';
 import { comparisonFunctions } from './comparison.ts';
+import { dateArithmeticFunctions } from './date-arithmetic.ts';
+import { datePartFunctions } from './date-parts.ts';
 import type { FunctionEntry } from './definition.ts';
 import { floatFunctions } from './float.ts';
 import { integerFunctions } from './integer.ts';
+import { jsonbFunctions } from './jsonb.ts';
 import { numericFunctions } from './numeric.ts';
 import { textFunctions } from './text.ts';
 
@@ -14,6 +18,10 @@ export const functionEntries: readonly FunctionEntry[] = [
   ...numericFunctions,
   ...castFunctions,
   ...textFunctions,
+  ...dateArithmeticFunctions,
+  ...datePartFunctions,
+  ...arrayFunctions,
+  ...jsonbFunctions,
 ];
 
 const byOid = new Map(functionEntries.map((entry) => [entry.oid, entry]));

@@ -10,7 +10,10 @@ const matchers = new Map<string, Matcher>();
 type Element = string | 'one' | 'many';
 
 /** `\` takes the next character literally; at the pattern's end it is an error, but only when matching gets that far. */
-function elementsOf(pattern: string): { elements: (readonly [Element, literal: boolean])[]; dangling: boolean } {
+function elementsOf(pattern: string): {
+  elements: (readonly [Element, literal: boolean])[];
+  dangling: boolean;
+} {
   const elements: (readonly [Element, boolean])[] = [];
   let escaped = false;
   for (const character of pattern) {
@@ -27,7 +30,10 @@ function elementsOf(pattern: string): { elements: (readonly [Element, literal: b
 }
 
 function likeEscapeError(): PgError {
-  return new PgError(SqlState.invalidEscapeSequence, 'LIKE pattern must not end with escape character');
+  return new PgError(
+    SqlState.invalidEscapeSequence,
+    'LIKE pattern must not end with escape character',
+  );
 }
 
 /** MatchText of like_match.c, for the rare pattern that ends in a lone escape: where the error comes depends on the way. */
@@ -60,7 +66,10 @@ function build(pattern: string): Matcher {
   const { elements, dangling } = elementsOf(pattern);
   if (dangling) return (value) => matchDangling([...value], [...pattern]) === true;
   const wild = elements.filter(([, literal]) => !literal).map(([element]) => element);
-  const text = elements.filter(([, literal]) => literal).map(([element]) => element).join('');
+  const text = elements
+    .filter(([, literal]) => literal)
+    .map(([element]) => element)
+    .join('');
   if (wild.length === 0) return (value) => value === text;
   if (!wild.includes('one')) {
     const first = elements[0]![1] === false;
@@ -94,7 +103,8 @@ function matchElements(
       at = ++backAt;
     } else return false;
   }
-  while (element < elements.length && !elements[element]![1] && elements[element]![0] === 'many') element++;
+  while (element < elements.length && !elements[element]![1] && elements[element]![0] === 'many')
+    element++;
   return element === elements.length;
 }
 

@@ -28,7 +28,8 @@ function divTrunc(left: string, right: string): string {
   const r = toDecimal(right);
   if (r.unscaled === 0n) throw divisionByZero();
   const scale = Math.max(l.scale, r.scale);
-  const scaled = (decimal: typeof l): bigint => decimal.unscaled * 10n ** BigInt(scale - decimal.scale);
+  const scaled = (decimal: typeof l): bigint =>
+    decimal.unscaled * 10n ** BigInt(scale - decimal.scale);
   return String(scaled(l) / scaled(r));
 }
 
@@ -38,10 +39,12 @@ function trimScale(value: string): string {
   return value.replace(/\.?0+$/, '');
 }
 
-const scaleOf = (value: string): number | null => (isSpecial(value) ? null : toDecimal(value).scale);
+const scaleOf = (value: string): number | null =>
+  isSpecial(value) ? null : toDecimal(value).scale;
 const round = (value: string): string => numericRound(value, 0);
 const trunc = (value: string): string => numericTrunc(value, 0);
-const signOf = (value: string): string => (value === 'NaN' ? value : String(Math.sign(numericSign(value))));
+const signOf = (value: string): string =>
+  value === 'NaN' ? value : String(Math.sign(numericSign(value)));
 
 export const numericFunctions: readonly FunctionEntry[] = strictFunctions([
   [1724, 'numeric_add(numeric,numeric)', numericAdd],

@@ -4,7 +4,7 @@ import { typeOf } from '../type-of.ts';
 import type { Environment, Evaluator } from '../frame.ts';
 import type { Value } from '../../../types/value.ts';
 import { unsupported } from '../unsupported.ts';
-import { dayOf, offsetAt, sessionZone, toLocal } from './zone-time.ts';
+import { offsetAt, sessionZone, timestampToDate, toLocal } from './zone-time.ts';
 
 /** CURRENT_DATE and its kin: the transaction's start, as the session's zone sees it. */
 export function sqlValueTime(expr: SqlValueFunction): Evaluator {
@@ -22,7 +22,7 @@ const localNow = (environment: Environment): bigint =>
 function valueOf(op: SqlValueFunction['op']): (environment: Environment) => Exclude<Value, null> {
   switch (op) {
     case 'current_date':
-      return (environment) => dayOf(localNow(environment));
+      return (environment) => timestampToDate(localNow(environment));
     case 'current_timestamp':
       return (environment) => environment.context.statement.transactionTime;
     case 'localtimestamp':

@@ -42,7 +42,8 @@ test('every function has the OID, name, arguments and strictness of pg_proc', ()
 });
 
 test('every comparison is that of pg_operator', async () => {
-  const rows = await database.query(`select o.oid, o.oprcode::oid, o.oprname, l.typname, r.typname from pg_operator o
+  const rows =
+    await database.query(`select o.oid, o.oprcode::oid, o.oprname, l.typname, r.typname from pg_operator o
     join pg_type l on l.oid = o.oprleft join pg_type r on r.oid = o.oprright`);
   const operators = new Map(rows.map(([oid, ...rest]) => [Number(oid), rest]));
   for (const [funcId, operatorId, op, left, right] of comparisonRows) {
@@ -51,7 +52,8 @@ test('every comparison is that of pg_operator', async () => {
 });
 
 test('upper and lower map every code point as PostgreSQL does', async () => {
-  const rows = await database.query(`select i, upper(chr(i)), lower(chr(i)) from generate_series(1, 1114111) i
+  const rows =
+    await database.query(`select i, upper(chr(i)), lower(chr(i)) from generate_series(1, 1114111) i
     where i not between 55296 and 57343 and (upper(chr(i)) <> chr(i) or lower(chr(i)) <> chr(i))`);
   const changed = new Map(rows.map(([code, u, l]) => [Number(code), [u, l]]));
   expect(changed.size).toBeGreaterThan(2000);
@@ -59,6 +61,7 @@ test('upper and lower map every code point as PostgreSQL does', async () => {
     if (code >= 0xd800 && code <= 0xdfff) continue;
     const character = String.fromCodePoint(code);
     const [u, l] = changed.get(code) ?? [character, character];
-    if (upper(character) !== u || lower(character) !== l) expect([code, upper(character), lower(character)]).toEqual([code, u, l]);
+    if (upper(character) !== u || lower(character) !== l)
+      expect([code, upper(character), lower(character)]).toEqual([code, u, l]);
   }
 });

@@ -36,7 +36,8 @@ function substring(text: string, start: number, length?: number): string {
 }
 
 function overlay(text: string, by: string, start: number, length = characterCount(by)): string {
-  if (start <= 0) throw new PgError(SqlState.substringError, 'negative substring length not allowed');
+  if (start <= 0)
+    throw new PgError(SqlState.substringError, 'negative substring length not allowed');
   const after = start + length;
   if (after > int32Max) throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
   return substring(text, 1, start - 1) + by + substring(text, after);
@@ -154,7 +155,11 @@ function byCase(
   inAscii: Implementation,
 ): (call: Call) => Implementation | undefined {
   return ({ collation }) =>
-    utf8Collations.includes(collation) ? inDefault : asciiCollations.includes(collation) ? inAscii : undefined;
+    utf8Collations.includes(collation)
+      ? inDefault
+      : asciiCollations.includes(collation)
+        ? inAscii
+        : undefined;
 }
 
 /** ILIKE folds both sides first, as it does for every multi-byte encoding. */
@@ -227,7 +232,11 @@ export const textFunctions: readonly FunctionEntry[] = [
     [877, 'substr(text,int4,int4)', substring],
     [883, 'substr(text,int4)', (text: string, start: number) => substring(text, start)],
     [1404, 'overlay(text,text,int4,int4)', overlay],
-    [1405, 'overlay(text,text,int4)', (text: string, by: string, start: number) => overlay(text, by, start)],
+    [
+      1405,
+      'overlay(text,text,int4)',
+      (text: string, by: string, start: number) => overlay(text, by, start),
+    ],
     [849, 'position(text,text)', position],
     [868, 'strpos(text,text)', position],
     [3060, 'left(text,int4)', left],
@@ -242,7 +251,12 @@ export const textFunctions: readonly FunctionEntry[] = [
     [881, 'ltrim(text)', (text: string) => trim(text, ' ', true, false)],
     [876, 'rtrim(text,text)', (text: string, set: string) => trim(text, set, false, true)],
     [882, 'rtrim(text)', (text: string) => trim(text, ' ', false, true)],
-    [2087, 'replace(text,text,text)', (text: string, from: string, to: string) => from === '' ? text : text.replaceAll(from, () => to)],
+    [
+      2087,
+      'replace(text,text,text)',
+      (text: string, from: string, to: string) =>
+        from === '' ? text : text.replaceAll(from, () => to),
+    ],
     [2088, 'split_part(text,text,int4)', splitPart],
     [3696, 'starts_with(text,text)', (text: string, prefix: string) => text.startsWith(prefix)],
     [3062, 'reverse(text)', (text: string) => [...text].reverse().join('')],
