@@ -10,8 +10,8 @@ import { makePostgresExpr } from './postgres-expr.ts';
 export interface PostgresDialectOptions {
   /** Undefined at planning time: constants of the statement print as NULL. */
   readonly statement: StatementContext | undefined;
-  /** The statement's text, for literals of types that are not decoded. */
-  readonly text: string;
+  /** The statement's text, for literals of types that are not decoded; undefined: take any such literal to be there. */
+  readonly text: string | undefined;
 }
 
 /** A type's name for a cast; bare `character` and `bit` would mean a length of one. */

@@ -156,7 +156,7 @@ export function makePostgresExpr(options: PostgresDialectOptions): PostgresExpr 
   function constant(expr: Extract<Expr, { kind: 'const' }>, printer: Printer): string {
     if (expr.isNull) return constantSql(null, expr.typeOid, expr.typmod, printer);
     if (expr.value !== undefined) return constantSql(expr.value, expr.typeOid, expr.typmod, printer);
-    const literal = literalAt(options.text, expr.location);
+    const literal = options.text === undefined ? '' : literalAt(options.text, expr.location);
     const type = typeSql(expr.typeOid, expr.typmod, printer);
     if (literal === undefined) throw new Unprintable(`a constant of type ${type}`);
     return `${quoteLiteral(literal)}::${type}`;

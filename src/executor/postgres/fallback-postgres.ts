@@ -1,0 +1,88 @@
+import {
+  backendMessages,
+  bindValuesMessage,
+  describePortalMessage,
+  errorOf,
+  executeMessage,
+  parseMessage,
+  readReport,
+  readRowDescription,
+  syncMessage,
+} from '../../pglite/index.ts';
+import type { PgliteField, PgliteHandle } from '../../pglite/index.ts';
+import type { PgError } from '../../base/index.ts';
+
+export interface FallbackRequest {
+  readonly sql: string;
+  /** Text, by $n. */
+  readonly params: readonly (string | null)[];
+  /** By Bind's rule: one for all, or one a column; 0 text, 1 binary. */
+  readonly resultFormats: readonly number[];
+  readonly settings: ReadonlyMap<string, string>;
+  /** Ends the statement; its reason is thrown. */
+  readonly signal: AbortSignal;
+}
+
+export interface FallbackResult {
+  readonly fields: readonly PgliteField[];
+  /** DataRow bodies. */
+  readonly rows: readonly Buffer[];
+}
+
+/** A PostgreSQL that computes for us; it holds our catalog and none of our rows. Throws PostgreSQL's own PgErrors. */
+export interface FallbackPostgres {
+  run(request: FallbackRequest): Promise<FallbackResult>;
+}
+
+/** The fallback over PGlite, one statement at a time. An aborted statement costs a new worker. */
+export function pgliteFallback(open: () => Promise<PgliteHandle>): FallbackPostgres {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    run(request) {
+      const turn = last.then(() => runNow(open, request));
+      last = turn.catch(() => undefined);
+      return turn;
+    },
+  };
+}
+
+async function runNow(
+  open: () => Promise<PgliteHandle>,
+  { sql, params, resultFormats, settings, signal }: FallbackRequest,
+): Promise<FallbackResult> {
+  signal.throwIfAborted();
+  const handle = await open();
+  const values = params.map((param) => (param === null ? null : Buffer.from(param, 'utf8')));
+  const bytes = Buffer.concat([
+    parseMessage(sql),
+    bindValuesMessage({ formats: [], values, resultFormats }),
+    describePortalMessage(),
+    executeMessage(),
+    syncMessage(),
+  ]);
+  const interrupt = (): void => handle.interrupt(signal.reason as PgError);
+  signal.addEventListener('abort', interrupt);
+  try {
+    return readResult(await handle.protocol(bytes, settings));
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+  }
+}
+
+function readResult(response: Uint8Array): FallbackResult {
+  let fields: readonly PgliteField[] = [];
+  const rows: Buffer[] = [];
+  for (const { tag, body } of backendMessages(response)) {
+    if (tag === 'T') fields = readRowDescription(body);
+    else if (tag === 'D') rows.push(body);
+    else if (tag === 'E') {
+      // Positions are those of the printed text, which the client has never seen.
+      const { position: _position, internalPosition: _internal, ...report } = readReport(body);
+      throw errorOf(report);
+    }
+  }
+  return { fields, rows };
+}

@@ -1,0 +1,162 @@
+import { notSupported } from '../../base/index.ts';
+import type { Query, RangeTblEntry } from '../../analyzer/tree.ts';
+import type { CatalogSnapshot } from '../../catalog/types.ts';
+import type { PgliteField } from '../../pglite/index.ts';
+import { resolveVar, walk } from '../../planner/walk.ts';
+import { decodeUtf8 } from '../../types/utf8.ts';
+import { pgType } from '../../types/registry.ts';
+import type { Row } from '../../types/value.ts';
+import { Unprintable, postgresDialect, printQuery } from '../print/index.ts';
+import type { PrintEnvironment } from '../print/index.ts';
+import { batchRowsMax } from '../types.ts';
+import type { ExecutionContext, RunSelect } from '../types.ts';
+import type { FallbackPostgres, FallbackResult } from './fallback-postgres.ts';
+import type { Materialized } from './materialize.ts';
+import { materializeScans } from './materialize.ts';
+import { sourceRelation } from './source.ts';
+
+export interface EncodedResult {
+  readonly fields: readonly PgliteField[];
+  /** DataRow bodies in the formats asked for. */
+  readonly rows: readonly Uint8Array[];
+}
+
+export interface Postgres {
+  /** Columns of types that pgtide does not decode come as PostgreSQL's text of them. */
+  readonly run: RunSelect;
+  /** The rows as PostgreSQL encodes them, of whatever types. Formats by Bind's rule. */
+  runEncoded(
+    query: Query,
+    context: ExecutionContext,
+    resultFormats: readonly number[],
+  ): Promise<EncodedResult>;
+}
+
+/** The executor that knows everything and holds nothing: rows go along with the question. */
+export function createPostgres(fallback: FallbackPostgres): Postgres {
+  return {
+    run: (query, context) => runPostgres(query, context, fallback),
+    runEncoded: (query, context, resultFormats) => execute(query, context, resultFormats, fallback),
+  };
+}
+
+async function* runPostgres(
+  query: Query,
+  context: ExecutionContext,
+  fallback: FallbackPostgres,
+): AsyncGenerator<Row[]> {
+  const types = query.targetList
+    .filter((target) => !target.junk)
+    .map((target) => pgType(target.expr.typeOid));
+  const { rows } = await execute(
+    query,
+    context,
+    types.map((type) => (type ? 1 : 0)),
+    fallback,
+  );
+  for (let at = 0; at < rows.length; at += batchRowsMax) {
+    yield rows.slice(at, at + batchRowsMax).map((body) => {
+      const row: Row = [];
+      let offset = 2;
+      for (const type of types) {
+        const length = body.readInt32BE(offset);
+        offset += 4;
+        if (length < 0) {
+          row.push(null);
+          continue;
+        }
+        const bytes = body.subarray(offset, offset + length);
+        row.push(type ? type.decode(bytes, -1) : decodeUtf8(bytes));
+        offset += length;
+      }
+      return row;
+    });
+  }
+}
+
+async function execute(
+  query: Query,
+  context: ExecutionContext,
+  resultFormats: readonly number[],
+  fallback: FallbackPostgres,
+): Promise<FallbackResult> {
+  const materialized = await materializeScans(query, context);
+  const params: (string | null)[] = [];
+  const collations = collationsOf(query);
+  let sql: string;
+  try {
+    sql = printQuery(query, postgresDialect({ statement: context.statement, text: context.text }), {
+      catalog: context.catalog,
+      params: context.params,
+      paramTypes: context.paramTypes,
+      relation({ rte, wholeRow }) {
+        const rows = materialized.get(rte) ?? rowsOf(rte, context);
+        const ofRte = collations.get(rte) ?? new Map<number, number>();
+        return sourceRelation(rows, rte, wholeRow, ofRte, context.catalog, params);
+      },
+    }).sql;
+  } catch (error) {
+    if (error instanceof Unprintable) throw notSupported(error.message);
+    throw error;
+  }
+  return fallback.run({
+    sql,
+    params,
+    resultFormats,
+    settings: context.statement.settings,
+    signal: context.signal,
+  });
+}
+
+function rowsOf(rte: RangeTblEntry, context: ExecutionContext): Materialized {
+  const source = rte.rteKind === 'rows' ? context.sources.get(rte.source) : undefined;
+  if (rte.rteKind !== 'rows' || !source) throw new Unprintable(`the relation "${rte.name}"`);
+  return {
+    rows: source.rows,
+    columns: rte.columnTypes.map((typeOid, at) => ({
+      attno: at + 1,
+      typeOid,
+      typmod: rte.columnTypmods[at] ?? -1,
+      position: at,
+    })),
+  };
+}
+
+/** Collations of the columns that the query uses, by RTE and attno: storage does not know them. */
+function collationsOf(query: Query): ReadonlyMap<RangeTblEntry, ReadonlyMap<number, number>> {
+  const out = new Map<RangeTblEntry, Map<number, number>>();
+  walk(query, (expr, queries) => {
+    if (expr.kind !== 'var') return;
+    const target = resolveVar(expr, queries);
+    if (!target) return;
+    let columns = out.get(target.rte);
+    if (!columns) out.set(target.rte, (columns = new Map()));
+    columns.set(expr.attno, expr.collation);
+  });
+  return out;
+}
+
+/** Why PostgreSQL can't compute the query over rows that we hand it; undefined: it can. */
+export function postgresSupports(query: Query, catalog: CatalogSnapshot): string | undefined {
+  const env: PrintEnvironment = {
+    catalog,
+    params: undefined,
+    paramTypes: [],
+    relation({ rte, wholeRow }) {
+      if (rte.rteKind === 'relation' && !catalog.table(rte.relid)) {
+        throw new Unprintable(`the relation "${rte.name}"`);
+      }
+      if (rte.rteKind === 'rows' && wholeRow) {
+        throw new Unprintable('a whole-row reference to rows in memory');
+      }
+      return { sql: 'r', column: (attno) => ({ name: `c${attno}` }) };
+    },
+  };
+  try {
+    printQuery(query, postgresDialect({ statement: undefined, text: undefined }), env);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Unprintable) return error.message;
+    throw error;
+  }
+}
