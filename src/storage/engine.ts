@@ -28,6 +28,8 @@ export interface TableState {
   lastCommit: number;
   /** Seq at the last time rows may have left the hot store (lazy deletion after a flush). */
   lastMoved: number;
+  /** Truncates accepted since the start. */
+  truncations: number;
   /** Whether a TableRecord exists: only then are records and marks looked up at all. */
   special: boolean;
   /** At least the number of marks. */

@@ -13,6 +13,7 @@ export function newTableState(tableId: number): TableState {
     settled: 0,
     lastCommit: 0,
     lastMoved: 0,
+    truncations: 0,
     special: false,
     marks: 0,
     flushing: 0,

@@ -14,7 +14,8 @@ import {
 import { decodeScope, scopeLength } from '../keys/scope.ts';
 import type { ManifestEntry } from '../cold/manifest.ts';
 import { decodeManifestEntry } from '../cold/manifest.ts';
-import { encodeRecord } from '../records.ts';
+import type { ScopeRecord } from '../records.ts';
+import { decodeRecord, encodeRecord } from '../records.ts';
 import { TupleFlag, tupleFlags, tupleSeq } from '../tuple/header.ts';
 import { ownerKey, removeWhere } from '../txn/bulk.ts';
 import type { Limits } from '../txn/reader.ts';
@@ -94,8 +95,9 @@ export async function removeMoved(engine: Engine, tableId: number): Promise<void
 }
 
 /**
- * Removes what a truncate has hidden: hot rows, their index entries, marks, manifest entries and files. No flush of the table
- * may run meanwhile.
+ * Removes what a truncate has hidden: hot rows, their index entries, marks, manifest entries and files; then its record, so
+ * that a truncated scope has no younger cold rows as long as the record stands (a flush waits for this). No flush of the
+ * table may run meanwhile.
  */
 export async function removeTruncated(
   engine: Engine,
@@ -105,6 +107,7 @@ export async function removeTruncated(
   const view = latestView(engine);
   const record = readTableRecord(view.get, tableId);
   if (!record.cleaning) return;
+  const { truncations } = engine.tableState(tableId);
   const limitsOf = limitsMemo(engine, tableId);
   const gone = (key: Buffer, tuple: Buffer): boolean => {
     const seq = committedSeq(engine, tuple);
@@ -129,19 +132,47 @@ export async function removeTruncated(
   const dropped = files.filter((file) => goneUser(file.userId, file.maxSeq));
   await unlist(engine, tableId, dropped);
   await removeFiles(coldRoot, dropped);
+  const scopes = await truncatedScopes(engine, tableId);
   await engine.sequencer.submit({
     sync: true,
     takesSeq: false,
     write(writer) {
+      // After another truncate there is more to do, which its own call does.
+      if (engine.tableState(tableId).truncations !== truncations) return;
+      for (const userId of scopes) {
+        const scope = readScopeRecord(view.get, tableId, userId);
+        writer.put(
+          scopePrefix(Keyspace.scope, tableId, userId),
+          encodeRecord({ ...scope, truncatedBefore: 0 }),
+        );
+      }
       const latest = readTableRecord(view.get, tableId);
-      // Another truncate may have come meanwhile; then there is more to do.
-      if (latest.truncatedBefore !== record.truncatedBefore) return;
       writer.put(
         tablePrefix(Keyspace.table, tableId),
-        encodeRecord({ ...latest, cleaning: false }),
+        encodeRecord({ ...latest, truncatedBefore: 0, cleaning: false }),
       );
     },
   });
+}
+
+async function truncatedScopes(engine: Engine, tableId: number): Promise<string[]> {
+  const prefix = tablePrefix(Keyspace.scope, tableId);
+  const found: string[] = [];
+  const cursor = engine.store.scan({ from: prefix, to: prefixEnd(prefix) });
+  try {
+    for (;;) {
+      const entries = await cursor.next(1024);
+      if (entries.length === 0) return found;
+      for (const [key, value] of entries)
+        if (
+          decodeRecord<ScopeRecord>(value, `the record of a scope of table ${tableId}`)
+            .truncatedBefore > 0
+        )
+          found.push(userOf(key));
+    }
+  } finally {
+    await cursor.close();
+  }
 }
 
 async function unlist(

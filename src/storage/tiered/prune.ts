@@ -20,7 +20,9 @@ export function pruneFiles(
       ranges.some(
         (range) =>
           file.maxKey.compare(range.from, tablePrefixBytes) >= 0 &&
-          file.minKey.compare(range.to, tablePrefixBytes) < 0,
+          // The end of a whole table lies in its prefix, after all its keys.
+          (range.to.length <= tablePrefixBytes ||
+            file.minKey.compare(range.to, tablePrefixBytes) < 0),
       ) && tests.every((test) => test(file)),
   );
 }

@@ -342,6 +342,7 @@ function writeTruncation(
     writer.put(scopePrefix(Keyspace.scope, tableId, userId), encodeRecord(scope));
   }
   state.special = true;
+  state.truncations++;
 }
 
 function writeBulkCommit(state: TransactionState, writer: CommitWriter): void {
