@@ -1,7 +1,7 @@
 import { PgError, SqlState } from '../base/index.ts';
 import { Oid } from '../types/oid.ts';
 import { pgType } from '../types/registry.ts';
-import type { TypeContext } from '../types/type.ts';
+import type { PgType, TypeContext } from '../types/type.ts';
 import type { Value } from '../types/value.ts';
 import { formatOf } from './encode-rows.ts';
 import { decodeText } from '../protocol/index.ts';
@@ -45,7 +45,24 @@ export function bindParameters(
     }
     const type = pgType(oid === Oid.unknown ? Oid.text : oid);
     if (type === undefined) return undefined;
-    if (formatOf(formats, i) === 1) return type.decode(bytes, -1);
+    if (formatOf(formats, i) === 1) return decodeBinary(type, bytes, i);
     return type.parse(decodeText(bytes), -1, types);
   });
+}
+
+function decodeBinary(type: PgType, bytes: Uint8Array, at: number): Value {
+  try {
+    return type.decode(bytes, -1);
+  } catch (error) {
+    if (!(error instanceof PgError)) throw error;
+    if (error.message === 'incorrect binary data format') {
+      throw new PgError(error.code, `${error.message} in bind parameter ${at + 1}`);
+    }
+    // An array codec knows its own element type only; the sender's is named here.
+    const named = error.message.replace(/(array element type (\d+)) instead/, (all, what: string, oid: string) => {
+      const sent = pgType(Number(oid));
+      return sent === undefined ? all : `${what} (${sent.sqlName}) instead`;
+    });
+    throw new PgError(error.code, named);
+  }
 }

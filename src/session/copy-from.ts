@@ -86,6 +86,7 @@ export async function copyFrom(
   const execution = createExecution(session, session.transaction.statement(), [], [], statement.text);
   const store = rowStore(plan, table, filled, decoder, execution);
   let count = 0;
+  let lastLine = 0;
   return {
     kind: 'copyIn',
     copy: {
@@ -94,6 +95,7 @@ export async function copyFrom(
       push: (data) => {
         const rows = decoder.push(data);
         if (rows.length === 0) return undefined;
+        lastLine = decoder.lineOf(rows.length - 1);
         count += rows.length;
         return store(rows);
       },
@@ -103,6 +105,10 @@ export async function copyFrom(
         if (rows.length > 0) await store(rows);
         return `COPY ${count}`;
       },
+      failed: (why) =>
+        new PgError(SqlState.queryCanceled, `COPY from stdin failed: ${why}`, {
+          where: `COPY ${relation}, line ${lastLine + 1}`,
+        }),
     },
   };
 }

@@ -68,3 +68,18 @@ export function inSource(error: unknown, statement: Statement): unknown {
   }
   return new PgError(code, message, { ...fields, position: statement.sourcePosition(position) });
 }
+
+/** Position of the first $n in what the user sent. */
+export function firstParameter(statement: Statement): number | undefined {
+  let first: number | undefined;
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const { ParamRef } = value as { ParamRef?: { location?: number } };
+    if (ParamRef !== undefined) first = Math.min(first ?? Infinity, ParamRef.location ?? 0);
+    for (const child of Object.values(value)) visit(child);
+  };
+  visit(statement.node);
+  if (first === undefined) return undefined;
+  const before = Buffer.from(statement.text).subarray(0, first).toString();
+  return statement.sourcePosition([...before].length + 1);
+}

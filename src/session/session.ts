@@ -12,6 +12,7 @@ import { formatOf } from './encode-rows.ts';
 import type { Engine } from './engine.ts';
 import type { ResultReader } from './portal.ts';
 import { readResult } from './portal.ts';
+import { firstParameter } from './names.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
 import { settingsReporter } from './report-settings.ts';
 import { readRole } from './roles.ts';
@@ -22,7 +23,6 @@ import { durationMs } from './settings.ts';
 import type { CopyIn, Portal, Prepared, SessionState, StatementResult } from './state.ts';
 import { createTransaction, inFailedTransaction, refuseWrites } from './transaction.ts';
 import { asUser } from './execute-as.ts';
-import { discardPortals } from './utility/discard.ts';
 import { runUtility } from './utility/run.ts';
 
 /** Times a lone statement is run again after losing a race with another commit, before its 40001 is reported. */
@@ -84,7 +84,11 @@ export function createSession(parts: SessionParts): Session {
     get signal() {
       return controller.signal;
     },
-    notice: (report) => writer.noticeResponse(report),
+    notice: (report) => {
+      if (passesClientMinMessages(report.severity, settings.get('client_min_messages'))) {
+        writer.noticeResponse(report);
+      }
+    },
   };
 
   const reportSettings = settingsReporter(parts.reportDefaults);
@@ -208,7 +212,10 @@ export function createSession(parts: SessionParts): Session {
         ? runUtility(state, prepared, input)
         : runQuery(state, prepared, input);
     const { executeAs } = statement ?? {};
-    return executeAs === undefined ? start() : asUser(state, executeAs, start);
+    const result = await (executeAs === undefined ? start() : asUser(state, executeAs, start));
+    // COMMIT and ROLLBACK take the transaction's portals along.
+    if (statement?.class === 'transaction' && !transaction.inBlock) await closeAllPortals();
+    return result;
   }
 
   // Simple protocol.
@@ -299,7 +306,9 @@ export function createSession(parts: SessionParts): Session {
 
   function noParams(prepared: Prepared): readonly [] {
     if (prepared.paramTypes.length === 0) return [];
-    throw new PgError(SqlState.undefinedParameter, 'there is no parameter $1');
+    throw new PgError(SqlState.undefinedParameter, 'there is no parameter $1', {
+      position: prepared.statement && firstParameter(prepared.statement),
+    });
   }
 
   /** Writes the rows with their description; returns the tag. */
@@ -391,7 +400,7 @@ export function createSession(parts: SessionParts): Session {
       throw inFailedTransaction();
     }
     if (message.portal !== '' && state.portals.has(message.portal)) {
-      throw new PgError(SqlState.duplicateCursor, `portal "${message.portal}" already exists`);
+      throw new PgError(SqlState.duplicateCursor, `cursor "${message.portal}" already exists`);
     }
     transaction.start();
     const raw = { formats: message.parameterFormats, values: message.parameters };
@@ -468,9 +477,8 @@ export function createSession(parts: SessionParts): Session {
 
   function closeMessage(message: Close): void {
     if (message.target === 'statement') {
-      const prepared = state.prepared.get(message.name);
+      // Portals keep what they were bound from.
       state.prepared.delete(message.name);
-      if (prepared !== undefined) discardPortals(state, prepared, forget);
     } else {
       const portal = state.portals.get(message.name);
       if (portal !== undefined) forget(portal);
@@ -625,7 +633,7 @@ export function createSession(parts: SessionParts): Session {
       case 'copyDone':
         return finishCopy(current);
       case 'copyFail':
-        throw new PgError(SqlState.queryCanceled, `COPY from stdin failed: ${message.message}`);
+        throw current.copy.failed(message.message);
       case 'flush':
       case 'sync':
         return;
@@ -722,6 +730,14 @@ export function createSession(parts: SessionParts): Session {
       await transaction.rollback();
     },
   };
+}
+
+const severities = ['DEBUG', 'LOG', 'NOTICE', 'WARNING', 'ERROR'];
+
+/** client_min_messages keeps lesser messages back; INFO always passes. */
+function passesClientMinMessages(severity: string, least: string | undefined): boolean {
+  const name = least?.toUpperCase() ?? 'NOTICE';
+  return severity === 'INFO' || severities.indexOf(severity) >= severities.indexOf(name);
 }
 
 /** The statement lost to another commit: run again, it sees what that one has done. */

@@ -1,4 +1,4 @@
-import type { Report } from '../base/index.ts';
+import type { PgError, Report } from '../base/index.ts';
 import type { Analyzed, FieldDescription } from '../analyzer/tree.ts';
 import type { Statement } from '../sql/index.ts';
 import type { Row, Value } from '../types/value.ts';
@@ -79,6 +79,8 @@ export interface CopyIn {
   push(data: Uint8Array): void | Promise<void>;
   /** Returns the command tag. */
   finish(): Promise<string>;
+  /** What CopyFail is answered with. */
+  failed(why: string): PgError;
 }
 
 export interface CopyOut {

@@ -1,3 +1,4 @@
+import { PgError, SqlState } from '../base/index.ts';
 import { checkSize, invalidInput } from './input-error.ts';
 import { defineType } from './define-type.ts';
 import { Oid } from './oid.ts';
@@ -32,6 +33,8 @@ export const boolType = defineType<boolean>({
   parse: parseBool,
   format: (value) => (value ? 't' : 'f'),
   decode(bytes) {
+    // One byte is read by pq_getmsgbyte, whose words are its own.
+    if (bytes.length === 0) throw new PgError(SqlState.protocolViolation, 'no data left in message');
     checkSize(bytes, 1);
     return bytes[0] !== 0;
   },
