@@ -91,6 +91,8 @@ const responseBytesMax = 512 * 1024 * 1024;
 /** The worker's JavaScript heap (WebAssembly memory and PGlite's files are outside of it). */
 const oldGenerationMbMax = 128;
 const youngGenerationMbMax = 16;
+/** Deep enough that PostgreSQL's own max_stack_depth is met first: 54001 instead of a dead instance. */
+const stackMbMax = 64;
 /** Last characters of the worker's stderr kept for the error when it dies. */
 const diagnosticCharsMax = 2000;
 
@@ -126,6 +128,8 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
   let diagnostics = '';
   /** Why the worker is about to end, when we know. */
   let deathReason: { error: PgError } | undefined;
+  /** The worker has been told to end, or has said that it cannot go on. */
+  let dying = false;
   const waiting: Request[] = [];
   /** Requests of onRestart, which go before the waiting ones. */
   const restoring: Request[] = [];
@@ -137,7 +141,7 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
     });
 
   function pump(): void {
-    if (inFlight !== undefined || worker === undefined) return;
+    if (inFlight !== undefined || worker === undefined || dying) return;
     const request =
       state === 'restoring'
         ? restoring.shift()
@@ -191,7 +195,11 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
         break;
       case 'broken':
         request.reject(restarted(answer.message));
-        break;
+        deathReason = { error: restarted(answer.message) };
+        // Nothing more goes to this worker: its end starts another.
+        dying = true;
+        void worker?.terminate();
+        return;
     }
     pump();
   }
@@ -230,6 +238,7 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
       resourceLimits: {
         maxOldGenerationSizeMb: oldGenerationMbMax,
         maxYoungGenerationSizeMb: youngGenerationMbMax,
+        stackSizeMb: stackMbMax,
       },
     });
     diagnostics = '';
@@ -260,6 +269,7 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
     if (dataDir !== undefined) writeStamp(dataDir, false);
     applied = settingsUntouched;
     status = 'I';
+    dying = false;
     worker = started;
     watch(started);
   }
@@ -282,7 +292,8 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
       }
       const request = inFlight?.request;
       inFlight = undefined;
-      const reason = deathReason?.error.message ?? (cause || diagnostics.trim());
+      const death = deathReason?.error;
+      const reason = death?.report.detail ?? death?.message ?? (cause || diagnostics.trim());
       request?.reject(deathReason?.error ?? restarted(reason));
       deathReason = undefined;
       for (const lost of restoring.splice(0)) lost.reject(restarted(reason));
@@ -394,6 +405,7 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
     interrupt(error) {
       if (inFlight === undefined || worker === undefined) return;
       deathReason = { error };
+      dying = true;
       void worker.terminate();
     },
     dump: (path) =>

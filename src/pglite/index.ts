@@ -34,6 +34,11 @@ export {
 } from './frontend-messages.ts';
 export { openPglite } from './handle.ts';
 export type { PgliteHandle, PgliteOptions, PgliteSession, QueryResult } from './handle.ts';
-export { quoteIdentifier, quoteLiteral, sameSettings, splitIdentifiers } from './session-settings.ts';
+export {
+  quoteIdentifier,
+  quoteLiteral,
+  sameSettings,
+  splitIdentifiers,
+} from './session-settings.ts';
 export type { SessionSettings } from './session-settings.ts';
 export { clusterTemplate } from './template.ts';

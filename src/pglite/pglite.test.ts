@@ -82,6 +82,15 @@ describe('queries', () => {
     ]);
   });
 
+  test('endless recursion is an error like any other', async () => {
+    const body = "'begin return deeper(n + 1); end'";
+    await handle.query(`create function deeper(n int) returns int language plpgsql as ${body}`);
+    expect((await errorFrom(handle.query('select deeper(1)'))).code).toBe('54001');
+    expect((await errorFrom(handle.query(`select ${'1+'.repeat(20_000)}1`))).code).toBe('54001');
+    expect((await handle.query('select 1')).rows).toEqual([['1']]);
+    expect(handle.restarts).toBe(0);
+  });
+
   test('a NUL byte is refused before it is sent', async () => {
     expect((await errorFrom(handle.query('select \0'))).code).toBe('22021');
   });
@@ -261,6 +270,11 @@ describe('lifecycle', () => {
     expect((await restored).rows).toEqual([['1']]);
     expect(dying.restarts).toBe(1);
     expect(reasons).toHaveLength(1);
+    // What PGlite itself cannot survive (here: its input ends) is no different.
+    const fatal = await errorFrom(dying.query('copy t from stdin'));
+    expect([fatal.code, fatal.message]).toEqual(['XX000', 'the analyzer was restarted']);
+    expect((await dying.query('select a from t')).rows).toEqual([['7']]);
+    expect(dying.restarts).toBe(2);
     await dying.close();
     expect(existsSync(join(dataDir, 'pgtide-cluster.json'))).toBe(true);
   });

@@ -24,6 +24,9 @@ const serverParameters: Readonly<Record<string, string>> = {
   max_wal_size: '16MB',
 };
 
+/** The exit status by which the WebAssembly module says that PostgreSQL has jumped to its error handler. */
+const postgresLongjmp = 100;
+
 const port = parentPort;
 assert(port !== null, 'the PGlite worker runs in a worker thread');
 const options = workerData as WorkerOptions;
@@ -46,6 +49,23 @@ async function start(): Promise<PGlite> {
   });
 }
 
+/** What the backend died of, when it did: PGlite's loop swallows every exception that is not PostgreSQL's longjmp. */
+let trapped: unknown;
+
+/** PGlite's main loop, told to remember exceptions after which the instance must not be used again. */
+function watchMainLoop(pglite: PGlite): void {
+  const { Module: module } = pglite;
+  const { _PostgresMainLoopOnce: runOnce } = module;
+  module._PostgresMainLoopOnce = () => {
+    try {
+      runOnce();
+    } catch (error) {
+      if ((error as { status?: unknown }).status !== postgresLongjmp) trapped ??= error;
+      throw error;
+    }
+  };
+}
+
 /** Raw round trip. PGlite's own execProtocolRaw would also decode every message, which nobody here needs. */
 async function exchange(
   pglite: PGlite,
@@ -61,6 +81,7 @@ async function exchange(
       if (total <= options.responseBytesMax) chunks.push(data.slice());
     },
   });
+  if (trapped !== undefined) throw trapped;
   return { chunks, total };
 }
 
@@ -110,7 +131,17 @@ async function dump(pglite: PGlite, id: number, path: string): Promise<void> {
   say({ kind: 'dumped', id });
 }
 
+/** Emscripten throws objects that are no Errors. */
+function describe(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  const { name, status } = error as { name?: unknown; status?: unknown };
+  return typeof name === 'string' ? `${name} ${String(status)}` : String(error);
+}
+
+let broken = false;
+
 async function handle(pglite: PGlite, message: ToWorker): Promise<void> {
+  if (broken) return;
   try {
     if (message.kind === 'run') {
       await run(pglite, message);
@@ -122,18 +153,21 @@ async function handle(pglite: PGlite, message: ToWorker): Promise<void> {
       port!.close();
     }
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = describe(error);
     if (message.kind === 'close') {
       say({ kind: 'closed' });
+      port!.close();
     } else {
+      // The main thread ends this one; nothing that arrives meanwhile is run.
+      broken = true;
       say({ kind: 'broken', id: message.id, message: text });
     }
-    port!.close();
   }
 }
 
 try {
   const pglite = await start();
+  watchMainLoop(pglite);
   const version = await pglite.query<{ server_version: string }>('SHOW server_version');
   let queue = Promise.resolve();
   port.on('message', (message: ToWorker) => {
@@ -144,6 +178,6 @@ try {
     serverVersion: version.rows[0]!.server_version,
   });
 } catch (error) {
-  say({ kind: 'startFailed', message: error instanceof Error ? error.message : String(error) });
+  say({ kind: 'startFailed', message: describe(error) });
   port.close();
 }
