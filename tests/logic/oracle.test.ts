@@ -22,6 +22,21 @@ test('there are enough statements', () => {
   expect(statements.length).toBeGreaterThanOrEqual(statementsMin);
 });
 
+test('rows have an order', () => {
+  // Without ORDER BY only these have one: VALUES, functions over nothing, and what was inserted in order.
+  const inOrder =
+    /\border by\b|^values|^select [^;]* from (?:generate_series|unnest)|^select generate_series|^insert|^execute/i;
+  const unsure = scriptNames.flatMap((name) => {
+    const statements = loadScript(name).filter(isStatement);
+    const outputs = readOutput(loadOutput(name), statements);
+    return statements.filter(({ sql, unordered }, index) => {
+      const rows = outputs[index]!.split('\n').filter((line) => line.startsWith('|'));
+      return rows.length > 1 && !unordered && !inOrder.test(sql);
+    });
+  });
+  expect(unsure.map(({ sql }) => sql)).toEqual([]);
+});
+
 test('scripts and outputs are read back', () => {
   const steps = readScript(
     `-- a comment\nselect ';';\n-- flush point\n-- unordered\nselect\n  1;\n-- tide: a\n-- tide: b\nflush table t;\n-- oracle: x;\ny;\n`,

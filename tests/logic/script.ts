@@ -4,6 +4,7 @@
  *   -- tide: <line>        a line of its expected output, written by hand: PostgreSQL has no such statement
  *   -- tide:               alone: the statement's expected output is empty
  *   -- oracle: <SQL>       what PostgreSQL runs in its place, to the same effect
+ *   -- left out            PostgreSQL has it and pgtide has not (docs/compatibility.md): fails with 0A000, changes nothing
  *   -- unordered           its rows may come in any order
  *
  * and between statements:
@@ -21,10 +22,15 @@ export interface Statement {
   readonly oracle: string;
   /** Written by hand; undefined when PostgreSQL is asked. */
   readonly byHand: string | undefined;
+  /** Any error with 0A000 is as expected. */
+  readonly leftOut: boolean;
   readonly unordered: boolean;
   /** Line in the script, from 1. */
   readonly line: number;
 }
+
+/** What stands in the `.out` file for a statement that is left out. */
+const leftOutOutput = 'ERROR 0A000: left out';
 
 export type Step = Statement | { readonly kind: 'flush' } | { readonly kind: 'restart' };
 
@@ -44,12 +50,14 @@ export function readScript(text: string): readonly Step[] {
   let byHand: string[] | undefined;
   let oracle: string | undefined;
   let unordered = false;
+  let leftOut = false;
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at]!;
     const [, tide] = /^-- tide:(?: (.*))?$/.exec(line) ?? [undefined, undefined];
     if (line.startsWith('-- tide:')) (byHand ??= []).push(...(tide === undefined ? [] : [tide]));
     else if (line.startsWith('-- oracle: ')) oracle = line.slice('-- oracle: '.length);
     else if (line === '-- unordered') unordered = true;
+    else if (line === '-- left out') leftOut = true;
     else if (line === '-- flush point') steps.push({ kind: 'flush' });
     else if (line === '-- restart point') steps.push({ kind: 'restart' });
     if (line.trim() === '' || line.startsWith('--')) continue;
@@ -67,13 +75,15 @@ export function readScript(text: string): readonly Step[] {
       kind: 'statement',
       sql: sql.trimEnd(),
       oracle: oracle ?? sql.trimEnd(),
-      byHand: byHand?.join('\n'),
+      byHand: leftOut ? leftOutOutput : byHand?.join('\n'),
+      leftOut,
       unordered,
       line: start + 1,
     });
     byHand = undefined;
     oracle = undefined;
     unordered = false;
+    leftOut = false;
   }
   return steps;
 }

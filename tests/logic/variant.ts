@@ -129,22 +129,25 @@ export class Variant {
     const idle = this.status === 'I';
     const got = render(await this.ask(sql), unordered);
     this.count('auto').ran++;
-    if (got !== expected) this.note(line, sql, 'auto', expected, got);
-    if (!idle || this.status !== 'I' || !onlyReads(statement)) return;
+    const refused = statement.leftOut && isError(got, '0A000');
+    if (got !== expected && !refused) this.note(line, sql, 'auto', expected, got);
+    if (!idle || this.status !== 'I' || statement.leftOut || !onlyReads(statement)) return;
     for (const executor of forcedExecutors) {
       await this.ask(`set tide.executor = '${executor}'`);
       const forced = render(await this.ask(sql), unordered);
-      const refused = isError(forced, '0A000') && !isError(expected, '0A000');
-      this.count(executor)[refused ? 'refused' : 'ran']++;
-      if (!refused && forced !== expected) this.note(line, sql, executor, expected, forced);
+      const cannot = isError(forced, '0A000') && !isError(expected, '0A000');
+      this.count(executor)[cannot ? 'refused' : 'ran']++;
+      if (!cannot && forced !== expected) this.note(line, sql, executor, expected, forced);
     }
     await this.ask('reset tide.executor');
   }
 }
 
+/** Enough to see what is wrong; PGTIDE_LOGIC_SHOWN=1000 shows all. */
+const shownMax = Number(process.env['PGTIDE_LOGIC_SHOWN'] ?? 8);
+
 /** Mismatches as text, the first few of them. */
 export function describeMismatches(mismatches: readonly Mismatch[]): string {
-  const shownMax = 8;
   const shown = mismatches
     .slice(0, shownMax)
     .map(

@@ -21,8 +21,10 @@ with a as (select id from node where id < 3), b as (select id from node where id
 with recursive s as (select id, parent, 1 as level from node where parent is null union all select n.id, n.parent, level + 1 from node n join s on n.parent = s.id) search depth first by id set ord select id, level from s order by ord;
 with recursive g (a, b) as (select 1, 2 union all select b, case b when 2 then 3 else 1 end from g) cycle a set looped using path select a, b, looped from g order by path;
 with unused as (select 1 / 0 as boom) select 1 as fine;
+-- left out
 with t as (update node set w = w + 100 where id = 7 returning id, w) select * from t;
 select id, w from node where id = 7;
+-- left out
 with moved as (delete from node where id = 7 returning *) insert into node select id + 10, parent, name, w from moved returning id, name;
 with a as (select 1) select * from b;
 with recursive t as (select id from t) select * from t;

@@ -29,6 +29,7 @@ select a, count(*) as n from i group by a order by a;
 select max(c) as m from i where a = 1;
 create unique index i_dup on i (a);
 create index i_nope on i (nope);
+-- left out
 create unique index i_expr on i (lower(b)) where a is not null;
 drop index i_a;
 select id from i where a = 4 order by id;

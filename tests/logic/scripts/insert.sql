@@ -37,6 +37,7 @@ select id, b from t where id >= 50 order by id;
 insert into t (id, a) select g, 'g' || g from generate_series(100, 104) as g;
 insert into t (id, a) with w as (select 200 as id union all select 201) select id, 'cte' from w;
 select id, a from t where id >= 100 order by id;
+-- left out
 with ins as (insert into t (id, a) values (300, 'c') returning id, a) select * from ins;
 insert into t (id, a) values (301, 'x') returning (select count(*) from t where id = 300) as n;
 table t order by id limit 3;

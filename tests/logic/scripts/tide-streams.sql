@@ -22,10 +22,9 @@ select * from e order by id;
 -- tide: |c|1
 -- tide: SELECT 3
 select kind, count(*) as n from e group by kind order by kind;
--- tide: ERROR 22023: a stream table needs the option "ttl"
--- tide:   hint: Add WITH (ttl = '10s').
+-- tide: ERROR 22023: stream tables require parameter "ttl"
 create stream table e3 (id int);
--- tide: ERROR 22023: option "ttl" is for stream tables only
+-- tide: ERROR 22023: parameter "ttl" applies to stream tables only, not to shared tables
 create table e3 (id int) with (ttl = '10s');
 -- tide: DROP TABLE
 drop stream table e, e2;

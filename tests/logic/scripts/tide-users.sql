@@ -107,8 +107,8 @@ commit;
 -- tide: |2
 -- tide: SELECT 1
 select count(*) as n from m;
--- tide: ERROR 22023: invalid value for option "type": "odd"
--- tide:   hint: Kinds are user, shared and stream.
+-- tide: ERROR 22023: invalid value for parameter "type": "odd"
+-- tide:   hint: Available values: user, shared, stream.
 create table odd (id int) with (type = 'odd');
 -- tide: DROP TABLE
 drop user table m;

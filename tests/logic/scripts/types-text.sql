@@ -12,7 +12,7 @@ select * from s order by id;
 select id, length(t) as lt, octet_length(t) as ot, length(v) as lv, length(c) as lc, octet_length(c) as oc, length(b) as lb from s order by id;
 select id from s where t = '';
 select id from s where t is null;
-select id from s where c = 'ab';
+select id from s where c = 'ab' order by id;
 select id from s where v = 'ab';
 select id, c || '|' as cc, v || '|' as vv from s where id in (2, 4) order by id;
 select id from s where u = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11';

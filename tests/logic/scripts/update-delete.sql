@@ -47,6 +47,7 @@ update nope set a = 1;
 delete from nope;
 delete from item where nope = 1;
 update item set qty = 1, qty = 2;
+-- left out
 with gone as (delete from item where id = 1003 returning id, name) select * from gone;
 delete from item where exists (select from bonus where bonus.item_id + 1000 = item.id);
 select count(*) as n from item;
