@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PgError } from '../base/index.ts';
 import { clusterTemplate, openPglite } from '../pglite/index.ts';
@@ -184,7 +185,10 @@ beforeAll(async () => {
   await handle.query(schema);
   const domain = await handle.query("select 'chat.positive'::regtype::oid");
   domainOid = Number(domain.rows[0]![0]);
-  analyzer = createAnalyzer(() => handle, () => version);
+  analyzer = createAnalyzer(
+    () => handle,
+    () => version,
+  );
 });
 
 afterAll(() => handle.close());
@@ -426,6 +430,48 @@ describe('facts of the tree', () => {
     );
     expect(queries[0]!.targetList.map((entry) => entry.name)).toEqual(
       fields!.map((field) => field.name),
+    );
+  });
+
+  test('names of anything, wherever the printed lines break', async () => {
+    const part = fc.constantFrom(
+      ' ',
+      'a',
+      '(',
+      ')',
+      '{',
+      '}',
+      '\\',
+      '<>',
+      '"',
+      '1',
+      ':',
+      'é',
+      '\t',
+      'word ',
+      '-',
+    );
+    const names = fc.array(
+      fc.array(part, { minLength: 1, maxLength: 20 }).map((parts) => parts.join('')),
+      {
+        minLength: 1,
+        maxLength: 6,
+      },
+    );
+    await fc.assert(
+      fc.asyncProperty(names, async (list) => {
+        const columns = list.map((name, i) => `${i} as "${name.replaceAll('"', '""')}"`);
+        const { fields, queries } = await analyzer.analyze(
+          `select ${columns.join(', ')}`,
+          [],
+          none,
+          { cache: false },
+        );
+        expect(queries[0]!.targetList.map((entry) => entry.name)).toEqual(
+          fields!.map((field) => field.name),
+        );
+      }),
+      { numRuns: 150 },
     );
   });
 

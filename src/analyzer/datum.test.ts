@@ -14,7 +14,10 @@ beforeAll(async () => {
     templateTar: await clusterTemplate(),
     parameters: analyzerParameters,
   });
-  analyzer = createAnalyzer(() => handle, () => 1);
+  analyzer = createAnalyzer(
+    () => handle,
+    () => 1,
+  );
 });
 
 afterAll(() => handle.close());

@@ -81,7 +81,7 @@ async function exchange(
       if (total <= options.responseBytesMax) chunks.push(data.slice());
     },
   });
-  if (trapped !== undefined) throw trapped;
+  if (trapped !== undefined) throw new Error(describe(trapped));
   return { chunks, total };
 }
 
