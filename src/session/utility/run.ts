@@ -1,11 +1,11 @@
 import { PgError, SqlState, notSupported } from '../../base/index.ts';
-import type { Statement } from '../../sql/index.ts';
+import type { Statement, UtilityStatement } from '../../sql/index.ts';
 import { copyFrom } from '../copy-from.ts';
 import { copyTo } from '../copy-to.ts';
 import { runDdl } from '../ddl.ts';
 import { explain } from '../explain.ts';
 import { flushFields, flushTable } from '../flush.ts';
-import { relidOf } from '../names.ts';
+import { relidOf, tableOf } from '../names.ts';
 import type { QueryInput } from '../run-query.ts';
 import type { Prepared, SessionState, StatementResult } from '../state.ts';
 import { textField } from './fields.ts';
@@ -104,6 +104,8 @@ async function runUtilityKind(
       return deallocate(session, statement);
     case 'explain':
       return explain(session, statement, input);
+    case 'analyze':
+      return analyze(session, statement.tables);
     case 'checkpoint':
       // Every commit is on disk when it is acknowledged: there is nothing left to write.
       return done;
@@ -113,6 +115,20 @@ async function runUtilityKind(
     default:
       throw notSupported(statement.tag);
   }
+}
+
+/** ANALYZE counts the tables' rows anew: what the choice of executor goes by. */
+async function analyze(
+  session: SessionState,
+  named: Extract<UtilityStatement, { tables: unknown; options: unknown }>['tables'],
+): Promise<StatementResult> {
+  const { engine, transaction } = session;
+  const tables =
+    named.length === 0
+      ? transaction.catalog.tables
+      : await Promise.all(named.map((one) => tableOf(session, one.name)));
+  for (const table of tables) await engine.storage.stats(table.stored);
+  return { kind: 'done', tag: 'ANALYZE' };
 }
 
 async function show(session: SessionState, name: string): Promise<StatementResult> {
