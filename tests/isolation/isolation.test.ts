@@ -111,6 +111,17 @@ test('each user sees all of their rows and no more', async () => {
   });
 });
 
+test('a leak would be seen', async () => {
+  const { client, tap } = world.users[0]!;
+  await client.query(`set tide.scope = 'all'`);
+  await client.query('select title from vault.notes');
+  await client.query('select data from vault.files');
+  await client.query('reset tide.scope');
+  expect(() => expectOnlyOwn(tap.received(), 0, 'scope all')).toThrow('tokens of');
+  for (const other of all) expect(ownTokens(tap.received(), other)).toBe(true);
+  tap.forget();
+});
+
 describe("asking for another's rows by value", () => {
   test('parameters, literals and user ids find nothing', async () => {
     await everyone('asking by value', async ({ client, index, tap }) => {
@@ -222,7 +233,7 @@ describe('writes', () => {
 
 describe('COPY', () => {
   test.each(['text', 'csv', 'binary'])('out and in, %s', async (format) => {
-    await everyone(`copy ${format}`, async ({ client }) => {
+    await everyone(`copy ${format}`, async ({ client, tap, index }) => {
       for (const source of [
         'vault.notes',
         'vault.files (name, data)',
@@ -232,6 +243,7 @@ describe('COPY', () => {
         out.resume();
         await finished(out);
       }
+      expect(ownTokens(tap.received(), index)).toBe(true);
       await client.query('begin');
       const dump = client.query(copyTo(`copy vault.files to stdout with (format ${format})`));
       const chunks: Buffer[] = [];
