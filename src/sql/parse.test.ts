@@ -71,6 +71,18 @@ describe('syntax errors', () => {
     expect(errorOf(() => parse(text)).report).toMatchObject({ code: '42601', message, position });
   });
 
+  test.each([
+    ['select 1 limit 1, 2', '42601', 'Use separate LIMIT and OFFSET clauses.'],
+    ["select E'\\u12'", '22025', 'Unicode escapes must be \\uXXXX or \\UXXXXXXXX.'],
+    ["select U&'\\00'", '42601', 'Unicode escapes must be \\XXXX or \\+XXXXXX.'],
+    ["select float(60) '1'", '22023', undefined],
+    ['create schema if not exists s create table t (a int)', '0A000', undefined],
+    ['alter table t add foreign key (a) references b match partial', '0A000', undefined],
+  ])('%s: state and hint as PostgreSQL has them', (text, code, hint) => {
+    const { report } = errorOf(() => parse(text));
+    expect([report.code, report.hint]).toEqual([code, hint]);
+  });
+
   test('what nests too deeply is 54001', () => {
     expect(errorOf(() => parse(`select ${'1+'.repeat(30_000)}1`)).code).toBe('54001');
     expect(parse('select 1')).toHaveLength(1);

@@ -3,6 +3,7 @@ import { hasSqlDetails, loadModule, parseSync } from 'libpg-query';
 import type { Node } from 'libpg-query';
 import { assert, PgError, SqlState } from '../base/index.ts';
 import { classify } from './classify.ts';
+import { grammarError } from './grammar-error.ts';
 import { constantValue } from './node-access.ts';
 import { applyEdits, byteOffsets, offsetOf, positionOf } from './offsets.ts';
 import type { Edit } from './offsets.ts';
@@ -23,13 +24,6 @@ interface RawStatement {
   readonly end: number;
 }
 
-/** SQLSTATEs of what the grammar and scanner report besides syntax errors; libpg-query gives the message only. */
-function stateOf(message: string): string {
-  if (/not (?:yet )?(?:supported|implemented)/i.test(message)) return SqlState.featureNotSupported;
-  if (message.startsWith('invalid byte sequence')) return SqlState.characterNotInRepertoire;
-  return SqlState.syntaxError;
-}
-
 /** @throws PgError 42601 with the position in `text`; 54001 when it nests too deeply */
 function parseRaw(text: string): readonly RawStatement[] {
   if (text.trim() === '') return [];
@@ -37,7 +31,7 @@ function parseRaw(text: string): readonly RawStatement[] {
   try {
     parsed = parseSync(text);
   } catch (error) {
-    throw parseError(error);
+    throw parseError(error, text);
   }
   const offset = byteOffsets(text);
   return (parsed.stmts ?? []).flatMap(({ stmt, stmt_location: from = 0, stmt_len: length = 0 }) => {
@@ -48,14 +42,9 @@ function parseRaw(text: string): readonly RawStatement[] {
   });
 }
 
-function parseError(error: unknown): Error {
-  if (hasSqlDetails(error)) {
-    const { message } = error;
-    const at = error.sqlDetails?.cursorPosition ?? 0;
-    // 0 is also what libpg-query says when there is no position.
-    const position = at > 0 || message.includes(' at or near ') ? at + 1 : undefined;
-    return new PgError(stateOf(message), message, { position });
-  }
+function parseError(error: unknown, text: string): Error {
+  if (hasSqlDetails(error))
+    return grammarError(text, error.message, error.sqlDetails?.cursorPosition ?? 0);
   // RuntimeError: a trap in WebAssembly.
   if (error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')) {
     return new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded');
