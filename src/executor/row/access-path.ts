@@ -76,7 +76,7 @@ const int2Range = [-32768n, 32767n] as const;
 const int4Range = [-2147483648n, 2147483647n] as const;
 
 /** Storage compares values of the column's type only; a whole number of another width is brought there. */
-function conversion(
+export function conversion(
   columnType: number,
   valueType: number,
   op: ComparisonOp,

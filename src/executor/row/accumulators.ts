@@ -9,7 +9,9 @@ import {
   toDecimal,
 } from '../../types/numeric.ts';
 import type { Value } from '../../types/value.ts';
+import { functionLabel } from './compile-call.ts';
 import type { Environment } from './frame.ts';
+import type { Scope } from './scope.ts';
 import { makeArray } from './functions/array-value.ts';
 import { checkFloat4, checkFloat8 } from './functions/float.ts';
 import { checkInt8 } from './functions/integer.ts';
@@ -320,7 +322,7 @@ export const aggregates: readonly (readonly [
 
 const byOid = new Map(aggregates.map(([oid, , make]) => [oid, make]));
 
-export function accumulatorFor(expr: AggrefExpr): Make {
-  const make = byOid.get(expr.funcId) ?? unsupported(`aggregate ${expr.funcId}`);
+export function accumulatorFor(expr: AggrefExpr, scope: Scope): Make {
+  const make = byOid.get(expr.funcId) ?? unsupported(functionLabel(expr.funcId, scope));
   return make(expr);
 }

@@ -24,7 +24,7 @@ export interface AggregateState {
 
 export function compileAggregate(expr: AggrefExpr, scope: Scope): AggregateSlot {
   if (expr.aggKind !== 'normal' || expr.variadic) unsupported('an ordered-set aggregate');
-  const make = accumulatorFor(expr);
+  const make = accumulatorFor(expr, scope);
   const args = expr.args.map((target) => compileExpr(target.expr, scope));
   const filter = expr.filter && compileExpr(expr.filter, scope);
   if (expr.order.length > 0 || expr.distinct.length > 0) {

@@ -3,12 +3,16 @@ import type { Value } from '../../types/value.ts';
 import { compileExpr } from './compile-expr.ts';
 import { compileSessionFunction } from './session-functions.ts';
 import type { Environment, Evaluator } from './frame.ts';
-import type { Implementation } from './functions/definition.ts';
 import { functionEntry } from './functions/index.ts';
 import type { Scope } from './scope.ts';
 import { unsupported } from './unsupported.ts';
 
 type Bound = (...args: (Value | Environment)[]) => Value;
+
+/** What EXPLAIN calls a function: its name, or its OID when the catalog knows none. */
+export function functionLabel(funcId: number, scope: Scope): string {
+  return `function ${scope.compiler.catalog.functionName(funcId) ?? funcId}`;
+}
 
 /** The types that a function sees: a polymorphic argument's own type is that of the expression. */
 function bindFunction(
@@ -16,8 +20,9 @@ function bindFunction(
   args: readonly Expr[],
   resultType: number,
   collation: number,
+  scope: Scope,
 ): { run: Bound; strict: boolean } {
-  const entry = functionEntry(funcId) ?? unsupported(`function ${funcId}`);
+  const entry = functionEntry(funcId) ?? unsupported(functionLabel(funcId, scope));
   const run = entry.bind({ argTypes: args.map((arg) => arg.typeOid), resultType, collation });
   if (!run) unsupported(`function ${entry.signature} of these types or this collation`);
   // What a signature promises of its values, the analyzer has checked: here they are just Values.
@@ -31,7 +36,13 @@ export function compileCall(expr: FuncCall | OpCall, scope: Scope): Evaluator {
     if (session) return session;
     if (expr.variadic) unsupported('VARIADIC');
   }
-  const { run, strict } = bindFunction(expr.funcId, expr.args, expr.typeOid, expr.inputCollation);
+  const { run, strict } = bindFunction(
+    expr.funcId,
+    expr.args,
+    expr.typeOid,
+    expr.inputCollation,
+    scope,
+  );
   const args = expr.args.map((arg) => compileExpr(arg, scope));
   return strict ? strictCall(run, args) : nullableCall(run, args);
 }
@@ -76,7 +87,7 @@ function nullableCall(run: Bound, args: readonly Evaluator[]): Evaluator {
 }
 
 function compilePair(expr: OpCall, scope: Scope) {
-  const { run } = bindFunction(expr.funcId, expr.args, expr.typeOid, expr.inputCollation);
+  const { run } = bindFunction(expr.funcId, expr.args, expr.typeOid, expr.inputCollation, scope);
   const [left, right] = expr.args;
   if (!left || !right) unsupported('an operator of one argument');
   return { run, left: compileExpr(left, scope), right: compileExpr(right, scope) };

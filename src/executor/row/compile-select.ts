@@ -163,8 +163,9 @@ function compileTargets(query: Query, scope: Scope): Projection {
 }
 
 function compileTarget(target: TargetEntry, scope: Scope): Evaluator {
+  const evaluator = compileExpr(target.expr, scope);
   typeOf(target.expr.typeOid);
-  return compileExpr(target.expr, scope);
+  return evaluator;
 }
 
 function projector(evaluators: readonly Evaluator[]): (frame: Frame) => Row {

@@ -1,4 +1,5 @@
-import type { Expr, JoinType } from '../../analyzer/tree.ts';
+import type { Expr, JoinType, VarExpr } from '../../analyzer/tree.ts';
+import { columnTest } from './access-path.ts';
 import { compileExpr, compileTest } from './compile-expr.ts';
 import type { Evaluator, Frame, SlotRow } from './frame.ts';
 import { comparisonByFunction } from './functions/comparison.ts';
@@ -8,6 +9,8 @@ import type { HashKey } from './hash-key.ts';
 import { tooManyRows, workRowsMax } from './limits.ts';
 import { runPipe } from './pipeline.ts';
 import type { Pipe } from './pipeline.ts';
+import { lookupOf } from './relation-source.ts';
+import { resolveJoinVar } from './scope.ts';
 import type { Scope } from './scope.ts';
 import { unsupported } from './unsupported.ts';
 import { varnosOf } from './walk.ts';
@@ -51,6 +54,7 @@ export function joinPipes(
     else rest.push(qual);
   }
   const test = compileTest(rest, scope);
+  if (!keepRight && pairs.length > 0 && !scope.parent) setLookup(left, right, quals, scope);
   return {
     driver: left.driver,
     varnos,
@@ -186,4 +190,22 @@ function hashPair(qual: Expr, left: Pipe, right: Pipe, scope: Scope): HashPair |
     outerKey: keys[0],
     innerKey: keys[1],
   };
+}
+
+/** On the outermost level, few driving rows need not have the whole inner table read. */
+function setLookup(left: Pipe, right: Pipe, quals: readonly Expr[], scope: Scope): void {
+  const { relation } = right.driver;
+  const [innerVarno, more] = right.varnos;
+  if (!relation || relation.lookup || more !== undefined || innerVarno === undefined) return;
+  const found: (readonly [VarExpr, VarExpr])[] = [];
+  for (const qual of quals) {
+    const test = columnTest(qual, innerVarno, scope);
+    if (test?.op !== '=') continue;
+    const value = test.value.kind === 'relabel' ? test.value.arg : test.value;
+    const outer = resolveJoinVar(scope.rtable, value);
+    const isDriver =
+      outer.kind === 'var' && outer.levelsUp === 0 && outer.varno === left.driver.varno;
+    if (isDriver) found.push([test.column, outer]);
+  }
+  if (found.length > 0) relation.lookup = lookupOf(found, scope);
 }

@@ -1,4 +1,4 @@
-import type { Expr } from '../../analyzer/tree.ts';
+import type { Expr, VarExpr } from '../../analyzer/tree.ts';
 import type {
   ScanOptions,
   ScanPredicate,
@@ -9,7 +9,7 @@ import type {
 } from '../../storage/types.ts';
 import { sharedScope } from '../../storage/types.ts';
 import type { Value } from '../../types/value.ts';
-import { columnTest, predicateValues, staticPredicates } from './access-path.ts';
+import { columnTest, conversion, predicateValues, staticPredicates } from './access-path.ts';
 import { compileExpr } from './compile-expr.ts';
 import { createFrame } from './frame.ts';
 import type { Environment, Evaluator, Frame, SlotRow } from './frame.ts';
@@ -17,6 +17,7 @@ import { sharedHashKey } from './hash-key.ts';
 import type { HashKey } from './hash-key.ts';
 import { tooManyRows, workRowsMax } from './limits.ts';
 import { relationLeaf } from './relation-leaf.ts';
+import { resolveJoinVar } from './scope.ts';
 import type { RelationLeaf, Scope } from './scope.ts';
 import type { Source } from './source.ts';
 import { varnosOf } from './walk.ts';
@@ -28,6 +29,20 @@ export interface RelationSource extends Source {
   fetch(environment: Environment): AsyncIterable<readonly StoredRow[]>;
   /** The keys to read, when whole primary keys are given; undefined: not such a query. */
   pointKey(environment: Environment): PointRead | undefined;
+  /** Set while compiling, where only rows with these values can matter. */
+  lookup: Lookup | undefined;
+}
+
+/** How a driving row of the outermost level tells which of this table's rows it needs: `column = value` each. */
+export interface Lookup {
+  /** rtindex of the driving row. */
+  readonly varno: number;
+  readonly columns: readonly {
+    readonly columnId: number;
+    /** Over a frame of the outermost level. */
+    readonly value: Evaluator;
+    readonly convert: (value: Value) => Value | undefined;
+  }[];
 }
 
 export interface PointRead {
@@ -51,9 +66,10 @@ export function createRelationSource(
     leaf,
     varno,
     relation: undefined,
+    lookup: probe?.lookup,
     rows(frame) {
       const all = frame.environment.loaded.get(leaf) ?? [];
-      return probe ? probe(all, frame) : all;
+      return probe ? probe.find(all, frame) : all;
     },
     pointKey(environment) {
       const values = valuesFor(environment);
@@ -167,6 +183,37 @@ function indexFor(
   return best;
 }
 
+interface OuterProbe {
+  find(all: readonly SlotRow[], frame: Frame): readonly SlotRow[];
+  readonly lookup: Lookup | undefined;
+}
+
+/** When the outer row is the outermost level's. */
+function outerLookup(column: VarExpr, value: Expr, scope: Scope): Lookup | undefined {
+  const { parent } = scope;
+  if (!parent || parent.parent) return undefined;
+  const bare = value.kind === 'relabel' ? value.arg : value;
+  if (bare.kind !== 'var' || bare.levelsUp !== 1) return undefined;
+  const outer = resolveJoinVar(parent.rtable, { ...bare, levelsUp: 0 });
+  return outer.kind === 'var' ? lookupOf([[column, outer]], parent) : undefined;
+}
+
+/** Pairs of this table's column and the outermost level's column that it must equal. */
+export function lookupOf(
+  pairs: readonly (readonly [column: VarExpr, outer: VarExpr])[],
+  outermost: Scope,
+): Lookup | undefined {
+  const varno = pairs[0]![1].varno;
+  const columns: Lookup['columns'][number][] = [];
+  for (const [column, outer] of pairs) {
+    const convert = conversion(column.typeOid, outer.typeOid, '=');
+    if (!convert || outer.varno !== varno || outer.attno <= 0 || column.attno <= 0)
+      return undefined;
+    columns.push({ columnId: column.attno, value: compileExpr(outer, outermost), convert });
+  }
+  return { varno, columns };
+}
+
 /**
  * `column = value of an outer row`, in a correlated sub-query: the table's rows are put into a hash table once, so that
  * each outer row finds its own without going through all.
@@ -176,7 +223,7 @@ function outerProbe(
   quals: readonly Expr[],
   leaf: RelationLeaf,
   scope: Scope,
-): ((all: readonly SlotRow[], frame: Frame) => readonly SlotRow[]) | undefined {
+): OuterProbe | undefined {
   for (const qual of quals) {
     const test = columnTest(qual, varno, scope);
     if (test?.op !== '=' || varnosOf(test.value, scope.rtable).size > 0) continue;
@@ -184,7 +231,10 @@ function outerProbe(
     const keys = sharedHashKey(test.column.typeOid, test.valueType);
     const position = leaf.table.positionOf[test.column.attno] ?? -1;
     if (!keys || position < 0) continue;
-    return hashProbe(position, keys, compileExpr(test.value, scope));
+    return {
+      find: hashProbe(position, keys, compileExpr(test.value, scope)),
+      lookup: outerLookup(test.column, test.value, scope),
+    };
   }
   return undefined;
 }
@@ -232,4 +282,95 @@ export async function loadRelation(
     if (rows.length > workRowsMax) throw tooManyRows(`reading ${source.leaf.table.stored.name}`);
   }
   environment.loaded.set(source.leaf, rows);
+}
+
+/**
+ * Reads only the rows that the driving rows point at, by primary key or index; false: neither serves, and the caller has to
+ * read the table. `frame` is one of the outermost level.
+ */
+export async function loadByLookup(
+  source: RelationSource,
+  drivers: readonly SlotRow[],
+  frame: Frame,
+): Promise<boolean> {
+  const { leaf, lookup } = source;
+  const { environment } = frame;
+  const scope = scopeOf(leaf, environment);
+  if (!lookup || scope.kind === 'all') return false;
+  const path = lookupPath(leaf, lookup, environment);
+  if (!path) return false;
+  const { transaction, statement } = environment.context;
+  const { stored } = leaf.table;
+  const { includeDeleted } = statement;
+  const rows: StoredRow[] = [];
+  for (const key of lookupKeys(lookup, path.order, drivers, frame)) {
+    environment.context.signal.throwIfAborted();
+    if (!path.index) {
+      const row = await transaction.get(stored, scope.userId, key);
+      if (row) rows.push(row);
+      continue;
+    }
+    const found = transaction.indexLookup(stored, path.index, scope.userId, key, {
+      includeDeleted,
+    });
+    for await (const batch of found) {
+      for (const row of batch) rows.push(row);
+      if (rows.length > workRowsMax) throw tooManyRows(`reading ${stored.name}`);
+    }
+  }
+  environment.loaded.set(leaf, rows);
+  return true;
+}
+
+/** The primary key, when all of it is given, or the first index whose leading columns are; and the columns in key order. */
+function lookupPath(
+  leaf: RelationLeaf,
+  lookup: Lookup,
+  environment: Environment,
+): { index: StoredIndex | undefined; order: readonly number[] } | undefined {
+  const { stored } = leaf.table;
+  const given = (column: number): boolean =>
+    lookup.columns.some((item) => item.columnId === column);
+  const { primaryKey } = stored;
+  const whole = primaryKey.length > 0 && stored.kind !== 'stream' && primaryKey.every(given);
+  if (whole && !environment.context.statement.includeDeleted) {
+    return { index: undefined, order: primaryKey };
+  }
+  for (const index of stored.indexes) {
+    const missing = index.columns.findIndex((column) => !given(column));
+    const order = missing < 0 ? index.columns : index.columns.slice(0, missing);
+    if (order.length > 0) return { index, order };
+  }
+  return undefined;
+}
+
+/** The distinct keys of the driving rows, without those that equal nothing. */
+function lookupKeys(
+  lookup: Lookup,
+  order: readonly number[],
+  drivers: readonly SlotRow[],
+  frame: Frame,
+): Iterable<readonly Value[]> {
+  const parts = order.map((column) => lookup.columns.find((item) => item.columnId === column)!);
+  const keys = new Map<string, readonly Value[]>();
+  for (const row of drivers) {
+    frame.tuple[lookup.varno] = row;
+    const key: Value[] = [];
+    for (const { value, convert } of parts) {
+      const own = value(frame);
+      const converted = own === null ? undefined : convert(own);
+      if (converted === undefined) break;
+      key.push(converted);
+    }
+    if (key.length === parts.length) keys.set(JSON.stringify(key.map(keyText)), key);
+  }
+  return keys.values();
+}
+
+/** Distinct for distinct values of a type; bytes as such. */
+function keyText(value: Value): string {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1');
+  return typeof value === 'object'
+    ? JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}` : part))
+    : String(value);
 }

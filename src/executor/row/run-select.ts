@@ -6,10 +6,10 @@ import type { ExecutionContext, RunSelect } from '../types.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { CompiledQuery } from './compiled-query.ts';
 import type { CompiledSelect } from './compile-select.ts';
-import { createEnvironment } from './frame.ts';
+import { createEnvironment, createFrame } from './frame.ts';
 import type { Environment, Frame, SlotRow } from './frame.ts';
 import { limitedRows, rowsPerClockLook, sliceMs } from './limits.ts';
-import { loadRelation } from './relation-source.ts';
+import { loadByLookup, loadRelation } from './relation-source.ts';
 import type { RelationSource } from './relation-source.ts';
 import type { Source } from './source.ts';
 import { Unsupported } from './unsupported.ts';
@@ -22,18 +22,81 @@ function compiledOrFail(query: Query, context: ExecutionContext): CompiledQuery 
   return result;
 }
 
+/** Driving rows up to which other tables are read by key, one row or index prefix each. */
+const lookupDriversMax = 256;
+
 /** Runs a SELECT over typed rows. Tables other than the driving one are read into memory first. */
 export const runRow: RunSelect = async function* (query, context) {
-  const { plan, sources, streamed } = compiledOrFail(query, context);
+  const compiled = compiledOrFail(query, context);
+  const { plan, sources, streamed } = compiled;
   const environment = createEnvironment(context);
   context.signal.throwIfAborted();
+  const byKey = lookupSources(compiled);
   for (const source of sources) {
-    if (source !== streamed) await loadRelation(source, environment);
+    if (source !== streamed && !byKey.includes(source)) await loadRelation(source, environment);
   }
-  yield* streamRows(plan, environment);
+  if (byKey.length === 0 || !streamed) {
+    yield* streamRows(plan, environment);
+    return;
+  }
+  const batches = streamed.fetch(environment)[Symbol.asyncIterator]();
+  try {
+    const first = await firstRows(batches);
+    await loadOthers(byKey, first, createFrame(query.rtable.length, undefined, environment));
+    yield* streamRows(plan, environment, continued(first.rows, batches));
+  } finally {
+    await batches.return?.();
+  }
 };
 
-async function* streamRows(plan: CompiledSelect, environment: Environment): AsyncGenerator<Row[]> {
+/** Tables of which each driving row of the outermost level needs the rows with one key. */
+function lookupSources({ plan, sources, streamed }: CompiledQuery): RelationSource[] {
+  const source = plan.driver?.source;
+  if (!streamed || source?.relation !== streamed) return [];
+  return sources.filter((item) => item !== streamed && item.lookup?.varno === source.varno);
+}
+
+interface FirstRows {
+  readonly rows: readonly SlotRow[];
+  /** There are no more. */
+  readonly all: boolean;
+}
+
+async function firstRows(batches: AsyncIterator<readonly SlotRow[]>): Promise<FirstRows> {
+  const rows: SlotRow[] = [];
+  while (rows.length <= lookupDriversMax) {
+    const next = await batches.next();
+    if (next.done) return { rows, all: true };
+    for (const row of next.value) rows.push(row);
+  }
+  return { rows, all: false };
+}
+
+async function loadOthers(
+  sources: readonly RelationSource[],
+  first: FirstRows,
+  frame: Frame,
+): Promise<void> {
+  const few = first.all && first.rows.length <= lookupDriversMax;
+  for (const source of sources) {
+    const loaded = few && (await loadByLookup(source, first.rows, frame));
+    if (!loaded) await loadRelation(source, frame.environment);
+  }
+}
+
+async function* continued(
+  first: readonly SlotRow[],
+  rest: AsyncIterator<readonly SlotRow[]>,
+): AsyncIterable<readonly SlotRow[]> {
+  if (first.length > 0) yield first;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+async function* streamRows(
+  plan: CompiledSelect,
+  environment: Environment,
+  driving?: AsyncIterable<readonly SlotRow[]>,
+): AsyncGenerator<Row[]> {
   if (!plan.driver) {
     const rows = limitedRows<Row>('the result', (emit) => plan.run(undefined, environment, emit));
     yield* batchesOf(rows);
@@ -47,7 +110,8 @@ async function* streamRows(plan: CompiledSelect, environment: Environment): Asyn
   });
   const breathe = breather(environment);
   let wanted = true;
-  for await (const batch of driverBatches(plan.driver.source, chain.frame, environment)) {
+  const batches = driving ?? driverBatches(plan.driver.source, chain.frame, environment);
+  for await (const batch of batches) {
     signal.throwIfAborted();
     let count = 0;
     for (const slot of batch) {

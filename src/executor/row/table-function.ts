@@ -2,6 +2,7 @@ import type { Expr, RangeTblEntry } from '../../analyzer/tree.ts';
 import { PgError, SqlState } from '../../base/index.ts';
 import { int8Max, int8Min } from '../../types/integer.ts';
 import type { PgArray, Value } from '../../types/value.ts';
+import { functionLabel } from './compile-call.ts';
 import { compileExpr } from './compile-expr.ts';
 import type { Frame, SlotRow } from './frame.ts';
 import { tooManyRows, workRowsMax } from './limits.ts';
@@ -74,7 +75,7 @@ function setRows(
   expr: Expr & { kind: 'func' },
   scope: Scope,
 ): (frame: Frame) => readonly SlotRow[] {
-  const run = setFunctions.get(expr.funcId) ?? unsupported(`set-returning function ${expr.funcId}`);
+  const run = setFunctions.get(expr.funcId) ?? unsupported(functionLabel(expr.funcId, scope));
   typeOf(expr.typeOid);
   const args = expr.args.map((arg) => compileExpr(arg, scope));
   return (frame) => {

@@ -49,6 +49,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     templateTar: await clusterTemplate(),
     parameters: { ...analyzerParameters, TimeZone: testTypes.timeZone },
   });
+  const functionNames = new Map<number, string>();
   let version = 0;
   const analyzer = createAnalyzer(
     () => handle,
@@ -57,6 +58,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const tables = new Map<number, CatalogTable>();
   const rowsOf = new Map<number, StoredRow[]>();
   const calls: string[] = [];
+
+  const named = await handle.query("select oid, 'pg_catalog.' || proname from pg_proc");
+  for (const [oid, name] of named.rows) functionNames.set(Number(oid), name!);
 
   const query = async (sql: string): Promise<(string | null)[][]> =>
     (await handle.query(sql)).rows as (string | null)[][];
@@ -168,7 +172,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       tables: [],
       sequences: [],
       typeName: () => undefined,
-      functionName: (oid: number) => (oid === 99999 ? 'snowflake_id' : undefined),
+      functionName: (oid: number) => functionNames.get(oid),
       operatorName: () => undefined,
       collationName: () => undefined,
       constraintName: () => undefined,

@@ -1,3 +1,4 @@
+import { charactersOf } from './characters.ts';
 import { PgError, SqlState } from '../../../base/index.ts';
 import { Oid } from '../../../types/oid.ts';
 import type { PgArray, Value } from '../../../types/value.ts';
@@ -181,7 +182,7 @@ function splitText(text: string | null, separator: string | null, nulls: string 
     text === ''
       ? []
       : separator === null
-        ? [...text]
+        ? charactersOf(text)
         : separator === ''
           ? [text]
           : text.split(separator);

@@ -56,7 +56,11 @@ function unitOf(text: string, typeName: string): string {
   return fieldOf(text, typeName, (field) => field === 'quarter' || field.startsWith('timezone'));
 }
 
-function fieldOf(text: string, typeName: string, allowed = (_: string): boolean => true): string {
+function fieldOf(
+  text: string,
+  typeName: string,
+  allowed: (field: string) => boolean = () => true,
+): string {
   const word = lowerAscii(text).slice(0, 10);
   const special = specialFields[word];
   const field = findIntervalUnit(word) ?? (special && allowed(special) ? special : undefined);

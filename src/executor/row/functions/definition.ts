@@ -28,16 +28,6 @@ export function strictFunctions(rows: readonly StrictRow[]): FunctionEntry[] {
   return rows.map(([oid, signature, run]) => ({ oid, signature, strict: true, bind: () => run }));
 }
 
-/** Strict functions that use the call's collation: only the default one and C, whose order is that of bytes. */
-export function collatedFunctions(rows: readonly StrictRow[]): FunctionEntry[] {
-  return rows.map(([oid, signature, run]) => ({
-    oid,
-    signature,
-    strict: true,
-    bind: (call) => (isByteCollation(call.collation) ? run : undefined),
-  }));
-}
-
 type TypedRow = readonly [
   oid: number,
   signature: string,

@@ -1,3 +1,4 @@
+import { charactersOf } from './characters.ts';
 import { PgError, SqlState } from '../../../base/index.ts';
 
 export type Matcher = (text: string) => boolean;
@@ -6,8 +7,8 @@ export type Matcher = (text: string) => boolean;
 const cachedPatternsMax = 1000;
 const matchers = new Map<string, Matcher>();
 
-/** One element of a pattern: a literal character, `_` (any one), or `%` (any number). */
-type Element = string | 'one' | 'many';
+/** A literal character; when not literal `one` stands for `_` and `many` for `%`. */
+type Element = string;
 
 /** `\` takes the next character literally; at the pattern's end it is an error, but only when matching gets that far. */
 function elementsOf(pattern: string): {
@@ -64,7 +65,8 @@ function matchDangling(text: readonly string[], pattern: readonly string[]): boo
 
 function build(pattern: string): Matcher {
   const { elements, dangling } = elementsOf(pattern);
-  if (dangling) return (value) => matchDangling([...value], [...pattern]) === true;
+  if (dangling)
+    return (value) => matchDangling(charactersOf(value), charactersOf(pattern)) === true;
   const wild = elements.filter(([, literal]) => !literal).map(([element]) => element);
   const text = elements
     .filter(([, literal]) => literal)
@@ -78,7 +80,7 @@ function build(pattern: string): Matcher {
     if (wild.length === 1 && first) return (value) => value.endsWith(text);
     if (wild.length === 2 && first && last) return (value) => value.includes(text);
   }
-  return (value) => matchElements([...value], elements);
+  return (value) => matchElements(charactersOf(value), elements);
 }
 
 /** Greedy matching with one place to go back to, the last `%`: linear in practice, quadratic at worst. */
@@ -120,7 +122,7 @@ export function likeMatcher(pattern: string): Matcher {
 
 /** like_escape(): the pattern with `escape` as its escape character, rewritten to use `\`. */
 export function likeEscape(pattern: string, escape: string): string {
-  const [only, more] = [...escape];
+  const [only, more] = charactersOf(escape);
   if (more !== undefined) {
     throw new PgError(SqlState.invalidEscapeSequence, 'invalid escape string', {
       hint: 'Escape string must be empty or one character.',

@@ -29,10 +29,8 @@ test('every function has the OID, name, arguments and strictness of pg_proc', ()
   for (const { oid, signature, strict } of functionEntries) {
     const known = names.get(oid)!;
     const full = `${known.name}(${known.args})`;
-    if (signature.startsWith('(')) expect(`(${known.args})`, full).toBe(signature);
-    else expect(full).toBe(signature);
-    expect(strict, full).toBe(known.strict);
-    expect(seen.has(oid), full).toBe(false);
+    expect(signature.startsWith('(') ? `(${known.args})` : full).toBe(signature);
+    expect([full, strict, seen.has(oid)]).toEqual([full, known.strict, false]);
     seen.add(oid);
   }
   for (const [oid, signature] of [...aggregates, ...sessionFunctions, ...setFunctionSignatures]) {

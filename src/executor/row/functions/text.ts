@@ -1,3 +1,4 @@
+import { charactersOf } from './characters.ts';
 import { createHash } from 'node:crypto';
 import { PgError, SqlState } from '../../../base/index.ts';
 import { castFunction } from '../../../types/cast.ts';
@@ -81,7 +82,7 @@ const rpad = (text: string, length: number, fill: string): string =>
 
 function trim(text: string, characters: string, atStart: boolean, atEnd: boolean): string {
   const set = new Set(characters);
-  const all = [...text];
+  const all = charactersOf(text);
   let from = 0;
   let to = all.length;
   while (atStart && from < to && set.has(all[from]!)) from++;
@@ -120,9 +121,9 @@ function chr(code: number): string {
 }
 
 function translate(text: string, from: string, to: string): string {
-  const targets = [...to];
+  const targets = charactersOf(to);
   const map = new Map<string, string>();
-  [...from].forEach((character, i) => {
+  charactersOf(from).forEach((character, i) => {
     if (!map.has(character)) map.set(character, targets[i] ?? '');
   });
   let result = '';
@@ -259,7 +260,7 @@ export const textFunctions: readonly FunctionEntry[] = [
     ],
     [2088, 'split_part(text,text,int4)', splitPart],
     [3696, 'starts_with(text,text)', (text: string, prefix: string) => text.startsWith(prefix)],
-    [3062, 'reverse(text)', (text: string) => [...text].reverse().join('')],
+    [3062, 'reverse(text)', (text: string) => charactersOf(text).reverse().join('')],
     [1622, 'repeat(text,int4)', repeat],
     [1620, 'ascii(text)', (text: string) => text.codePointAt(0) ?? 0],
     [1621, 'chr(int4)', chr],

@@ -5,11 +5,7 @@ import { zoneOf } from '../../../types/datetime/timestamp-type.ts';
 import type { Zone } from '../../../types/datetime/zone.ts';
 import type { Environment } from '../frame.ts';
 
-export {
-  dateToTimestamp,
-  dateToTimestamptz,
-  timestampToDate,
-} from '../../../types/cast-datetime.ts';
+export { dateToTimestamp, timestampToDate } from '../../../types/cast-datetime.ts';
 
 export function sessionZone(environment: Environment): Zone {
   return zoneOf(environment.context.statement.types);
