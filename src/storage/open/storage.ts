@@ -52,12 +52,14 @@ export function makeStorage(
         await cursor.close();
       }
     },
-    scanHot: (transaction, table, options) =>
-      scanHotRows(internal(transaction).readContext(), engine.runtime(table), options),
+    async *scanHot(transaction, table, options) {
+      const context = await internal(transaction).readContext();
+      yield* scanHotRows(context, engine.runtime(table), options);
+    },
     buildIndex: (transaction, table, index) =>
       buildIndex(internal(transaction), engine.runtime(table), index),
-    coldScan: (transaction, table, options) =>
-      coldScan(internal(transaction).readContext(), engine.runtime(table), options),
+    coldScan: async (transaction, table, options) =>
+      await coldScan(await internal(transaction).readContext(), engine.runtime(table), options),
     flush: (table, options) =>
       inTurn(table.tableId, async () => {
         // A truncate's leftovers go first: an index entry without a row must mean one thing.

@@ -24,7 +24,7 @@ export async function buildIndex(
   const { state } = transaction;
   const { table } = runtime;
   const overlay = overlayOf(state, table);
-  const context = transaction.readContext();
+  const context = await transaction.readContext();
   const pending = new Map<string, OverlayIndexEntry>();
   /** Unique entries seen so far, spilled ones too: the key they lead to. */
   const taken = new Map<string, StoredRow>();

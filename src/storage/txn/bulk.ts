@@ -40,6 +40,17 @@ export async function spillIfLarge(state: TransactionState): Promise<void> {
   state.spills.push(watched(submitSpill(state, spilled)));
 }
 
+/**
+ * Waits until what has been spilled is in the store. Reads do so before they fix their snapshot: a row that is on its way is
+ * neither in the overlay nor in a snapshot.
+ */
+export async function settleSpills(state: TransactionState): Promise<void> {
+  while (state.spills.length > 0) {
+    await state.spills[0];
+    state.spills.shift();
+  }
+}
+
 function watched(work: Promise<unknown>): Promise<unknown> {
   // Awaited by the next spill or the commit; until then a failure is no unhandled rejection.
   work.catch(() => undefined);

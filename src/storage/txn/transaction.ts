@@ -14,7 +14,7 @@ import type {
   StoredTable,
   UniqueConflict,
 } from '../types.ts';
-import { removeBulk, spillIfLarge } from './bulk.ts';
+import { removeBulk, settleSpills, spillIfLarge } from './bulk.ts';
 import { commitTransaction, scopeText } from './commit.ts';
 import { isNewMax, loadMaxKey } from './max-key.ts';
 import { isTruncated } from './overlay.ts';
@@ -34,7 +34,8 @@ const spillCheckRows = 512;
 /** What other parts of storage need of a transaction beyond its interface. */
 export interface InternalTransaction extends StorageTransaction {
   readonly state: TransactionState;
-  readContext(): ReadContext;
+  /** What to read from, once everything spilled is in the store. */
+  readContext(): Promise<ReadContext>;
 }
 
 export function beginTransaction(engine: Engine): InternalTransaction {
@@ -44,12 +45,20 @@ export function beginTransaction(engine: Engine): InternalTransaction {
 
   const check = (): void => assert(open, 'a call to a transaction that has ended');
   const currentReader = (): Reader => (reader ??= createReader(engine));
-  const readContext = (): ReadContext => ({
-    engine,
-    reader: currentReader(),
-    ownBulk: state.bulkId,
-    overlay: (tableId) => state.overlays.get(tableId),
-  });
+  const readContext = async (): Promise<ReadContext> => {
+    if (state.spills.length > 0) await settleSpills(state);
+    return {
+      engine,
+      reader: currentReader(),
+      ownBulk: state.bulkId,
+      overlay: (tableId) => state.overlays.get(tableId),
+    };
+  };
+  async function* later(
+    read: (context: ReadContext) => AsyncIterable<StoredRow[]>,
+  ): AsyncGenerator<StoredRow[]> {
+    yield* read(await readContext());
+  }
   const pointContext = (table: StoredTable): PointContext => ({
     engine,
     view: currentReader(),
@@ -69,9 +78,9 @@ export function beginTransaction(engine: Engine): InternalTransaction {
 
   return {
     state,
-    readContext() {
+    async readContext() {
       check();
-      return readContext();
+      return await readContext();
     },
     newStatement() {
       check();
@@ -92,6 +101,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     },
     async getByKey(table, key) {
       check();
+      if (state.spills.length > 0) await settleSpills(state);
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
       const runtime = engine.runtime(table);
       const row = await lookupRow(pointContext(table), runtime, userOfKey(table, full), full);
@@ -99,6 +109,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     },
     getByKeySync(table, key) {
       check();
+      if (state.spills.length > 0) return 'unknown';
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
       const runtime = engine.runtime(table);
       const found = lookupHot(pointContext(table), runtime, userOfKey(table, full), full);
@@ -107,6 +118,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     },
     async get(table, userId, key) {
       check();
+      if (state.spills.length > 0) await settleSpills(state);
       const runtime = engine.runtime(table);
       const row = await lookupRow(
         pointContext(table),
@@ -118,6 +130,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     },
     getSync(table, userId, key) {
       check();
+      if (state.spills.length > 0) return 'unknown';
       const runtime = engine.runtime(table);
       const found = lookupHot(
         pointContext(table),
@@ -137,11 +150,13 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     },
     scan(table, options) {
       check();
-      return scanRows(readContext(), engine.runtime(table), options);
+      return later((context) => scanRows(context, engine.runtime(table), options));
     },
     indexLookup(table, index, userId, values, options = {}) {
       check();
-      return indexRows(readContext(), engine.runtime(table), index, userId, values, options);
+      return later((context) =>
+        indexRows(context, engine.runtime(table), index, userId, values, options),
+      );
     },
     async insert(table, userId, values) {
       check();
@@ -167,7 +182,8 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     },
     async truncate(table, scope) {
       check();
-      await truncateTable(state, readContext(), engine.runtime(table), scope);
+      await settleSpills(state);
+      await truncateTable(state, engine.runtime(table), scope);
     },
     putMeta(key, value) {
       check();
@@ -178,15 +194,11 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       return await insertMany(state, table, userId, rows);
     },
     get hasWrites() {
-      if (state.bulkId !== 0 || state.meta.size > 0) return true;
-      for (const overlay of state.overlays.values())
-        if (overlay.rows.size > 0 || overlay.truncatedAll || overlay.truncatedScopes.size > 0)
-          return true;
-      return false;
+      return hasWrites(state);
     },
     async commit({ sync }): Promise<CommitResult> {
       check();
-      const wrote = this.hasWrites || [...state.overlays.values()].some((o) => o.index.size > 0);
+      const wrote = hasWrites(state);
       end();
       if (!wrote) {
         if (engine.sequencesDirty())
@@ -194,7 +206,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
         return { seq: engine.sequencer.appliedSeq };
       }
       try {
-        while (state.spills.length > 0) await state.spills.shift();
+        await settleSpills(state);
         const seq = await commitTransaction(state, sync);
         engine.committed(state);
         return { seq };
@@ -209,6 +221,15 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       await abandon(state);
     },
   };
+}
+
+function hasWrites(state: TransactionState): boolean {
+  if (state.bulkId !== 0 || state.spills.length > 0 || state.meta.size > 0) return true;
+  for (const overlay of state.overlays.values()) {
+    if (overlay.rows.size > 0 || overlay.index.size > 0) return true;
+    if (overlay.truncatedAll || overlay.truncatedScopes.size > 0) return true;
+  }
+  return false;
 }
 
 /** Drops the overlay; what had been spilled is removed from the hot store. */

@@ -4,6 +4,7 @@ import type { TableRuntime } from '../keys/table-runtime.ts';
 import type { Scope } from '../types.ts';
 import { putOverlayRow } from './overlay.ts';
 import { keyText } from '../keys/buffer.ts';
+import { createReader } from './reader.ts';
 import type { TransactionState } from './state.ts';
 import { overlayOf } from './state.ts';
 import { fullKey } from './write.ts';
@@ -15,7 +16,6 @@ import { ownSeq, userOfKey } from './visibility.ts';
  */
 export async function truncateTable(
   state: TransactionState,
-  context: ReadContext,
   runtime: TableRuntime,
   scope: Scope,
 ): Promise<void> {
@@ -32,22 +32,33 @@ export async function truncateTable(
   overlay.sorted = undefined;
   // Rows that this transaction has spilled would come with its own seq, so they go one by one.
   if (state.spilledTables.has(table.tableId)) {
-    for await (const rows of scanHotRows(context, runtime, {
-      scope,
-      columns: [],
-      includeDeleted: true,
-    })) {
-      for (const row of rows) {
-        if (row.seq !== 0) continue;
-        const key = fullKey(table, row);
-        putOverlayRow(overlay, keyText(key), {
-          key,
-          tuple: null,
-          baseSeq: ownSeq,
-          seenSeq: state.engine.counters.seq,
-          keyValues: null,
-        });
+    const reader = createReader(state.engine);
+    const context: ReadContext = {
+      engine: state.engine,
+      reader,
+      ownBulk: state.bulkId,
+      overlay: () => undefined,
+    };
+    try {
+      for await (const rows of scanHotRows(context, runtime, {
+        scope,
+        columns: [],
+        includeDeleted: true,
+      })) {
+        for (const row of rows) {
+          if (row.seq !== 0) continue;
+          const key = fullKey(table, row);
+          putOverlayRow(overlay, keyText(key), {
+            key,
+            tuple: null,
+            baseSeq: ownSeq,
+            seenSeq: state.engine.counters.seq,
+            keyValues: null,
+          });
+        }
       }
+    } finally {
+      reader.release();
     }
   }
   if (all) overlay.truncatedAll = true;
