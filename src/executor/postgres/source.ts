@@ -48,7 +48,9 @@ export function sourceRelation(
     const name = columnName(attno);
     params.push(arrayText(rows, position, typeOid));
     const arrayOid = arrayOidOf.get(typeOid);
-    arrays.push(`$${params.length}::${arrayOid === undefined ? 'pg_catalog.text[]' : typeName(arrayOid)}`);
+    arrays.push(
+      `pg_catalog.unnest($${params.length}::${arrayOid === undefined ? "pg_catalog.text[]" : typeName(arrayOid)})`,
+    );
     const collation = collations.get(attno);
     const collated =
       collation !== undefined && collation !== 0 && collation !== defaultCollation
@@ -71,7 +73,7 @@ export function sourceRelation(
   }
   const names = columns.map(({ attno }) => columnName(attno));
   return {
-    sql: `(SELECT ${selected.join(', ')} FROM pg_catalog.unnest(${arrays.join(', ')}) AS a(${names.join(', ')}))`,
+    sql: `(SELECT ${selected.join(', ')} FROM ROWS FROM (${arrays.join(', ')}) AS a(${names.join(', ')}))`,
     column,
   };
 }

@@ -1,7 +1,8 @@
-import type { RangeTblEntry, TargetEntry } from '../../analyzer/tree.ts';
+import type { Expr, RangeTblEntry, TargetEntry } from '../../analyzer/tree.ts';
 import type { ColumnarType, Dialect, Printed } from '../../executor/print/index.ts';
 import { Unprintable, isRangeOffset } from '../../executor/print/index.ts';
 import type { StatementContext } from '../../executor/types.ts';
+import type { Value } from '../../types/value.ts';
 import { columnarTypeOf } from './column-type.ts';
 import { makeDuckdbExpr } from './duckdb-expr.ts';
 import { requireByteCollation } from './shippable.ts';
@@ -30,14 +31,7 @@ export function duckdbDialect(statement: StatementContext | undefined): Dialect 
       if (query.limitOption === 'withTies') throw new Unprintable('FETCH FIRST WITH TIES');
       const count = (bound: typeof query.limitCount, word: string): string => {
         if (!bound) return '';
-        const value =
-          bound.kind === 'const'
-            ? bound.isNull
-              ? null
-              : bound.value
-            : bound.kind === 'param' && bound.paramKind === 'extern'
-              ? (printer.env.params?.[bound.id - 1] ?? null)
-              : undefined;
+        const value = boundValue(bound, printer.env.params);
         if (value === null) return '';
         if (typeof value !== 'bigint' || value < 0n) throw new Unprintable(`a computed or negative ${word}`);
         return ` ${word} ${value}`;
@@ -64,6 +58,20 @@ export function duckdbDialect(statement: StatementContext | undefined): Dialect 
     commonType,
     barrier: '',
   };
+}
+
+/** Casts of smaller integers that LIMIT 2 comes with. */
+const wideningCasts: ReadonlySet<number> = new Set([481, 754]);
+
+/** A LIMIT or OFFSET as a number of rows; null: none; undefined: it is computed. Parameters not yet bound count as none. */
+function boundValue(expr: Expr, params: readonly Value[] | undefined): Value | undefined {
+  if (expr.kind === 'const') return expr.isNull ? null : expr.value;
+  if (expr.kind === 'param' && expr.paramKind === 'extern') return params?.[expr.id - 1] ?? null;
+  if (expr.kind === 'func' && wideningCasts.has(expr.funcId)) {
+    const value = boundValue(expr.args[0]!, params);
+    return typeof value === 'number' ? BigInt(value) : value;
+  }
+  return undefined;
 }
 
 /** Grouping, distinct and ordering: only where DuckDB equates and orders as PostgreSQL does. */
