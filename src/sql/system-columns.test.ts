@@ -108,6 +108,10 @@ test.each(
     ],
     ['explain select _seq from u', 'explain select "u"._seq from u'],
     ['create view v as select _seq from u', 'create view v as select "u"._seq from u'],
+    [
+      'create policy p on chat.u using (_user_id = current_user and id in (select _seq from s))',
+      'create policy p on chat.u using ("u"._user_id = current_user and id in (select "s"._seq from s))',
+    ],
     ["select 'é', _seq from u", 'select \'é\', "u"._seq from u'],
     [
       'select row_number() over (partition by _user_id order by _seq) from u',

@@ -100,6 +100,13 @@ function visit(value: unknown, level: Level, walk: Walk): void {
       case 'DeleteStmt':
         visitModify(tag, inner as Fields, level, walk);
         break;
+      case 'CreatePolicyStmt':
+      case 'AlterPolicyStmt': {
+        const { table, ...rest } = inner as { table?: RangeVar };
+        const sources = table === undefined ? [] : relationSource(table, level, walk);
+        visit(rest, { ...level, sources }, walk);
+        break;
+      }
       case 'ColumnRef':
         visitColumn(inner as { fields?: Node[]; location?: number }, level, walk);
         break;
