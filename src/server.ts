@@ -95,7 +95,12 @@ export async function startServer(config: Config, log: Logger): Promise<Server> 
     });
     const fallback = createFallback(catalog, log);
     closers.push(() => fallback.close());
-    const { executors, support, close: closeExecutors } = createExecutors({ storage, fallback });
+    const { executors, support, close: closeExecutors } = createExecutors({
+      dataDir,
+      fallback,
+      duckdbMemoryBytes: config.duckdbMemoryMib * 2 ** 20,
+      duckdbThreads: config.duckdbThreads,
+    });
     closers.push(closeExecutors);
     const jobs = await openJobs({ storage, clock, log, nodeId: config.nodeId });
     closers.push(() => jobs.close());

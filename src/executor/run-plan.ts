@@ -1,6 +1,7 @@
-import { PgError, SqlState } from '../base/index.ts';
+import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { Query } from '../analyzer/tree.ts';
 import type { ExecutorName, SelectPlan } from '../planner/nodes.ts';
+import { NotShippable } from './not-shippable.ts';
 import { sharedScope } from '../storage/types.ts';
 import type { Row } from '../types/value.ts';
 import type { ExecutionContext, RowSource, RunSelect } from './types.ts';
@@ -138,7 +139,31 @@ export async function* runPlan(
   }
   const sources = await gatherSources(plan, execution, given);
   const context = contextOf(plan, execution, sources);
-  yield* execution.executors[route.executor](plan.query, context);
+  try {
+    yield* execution.executors[route.executor](plan.query, context);
+    return;
+  } catch (error) {
+    // Thrown before the first row: what the data turned out to be is beyond this executor.
+    if (!(error instanceof NotShippable)) throw error;
+    const other = nextExecutor(plan, execution, route.executor, error);
+    yield* execution.executors[other](plan.query, context);
+  }
+}
+
+/** Who runs what the columnar executor could not after all. A forced one has none: its refusal is the answer. */
+function nextExecutor(
+  plan: SelectPlan,
+  execution: Execution,
+  failed: ExecutorName,
+  error: NotShippable,
+): ExecutorName {
+  if (execution.forced !== 'auto') {
+    throw error.likely ?? notSupported(`executor "${failed}" for this statement`, { detail: error.message });
+  }
+  for (const name of ['row', 'postgres'] as const) {
+    if (name !== failed && plan.support[name] === undefined) return name;
+  }
+  throw error.likely ?? notSupported('this statement', { detail: error.message });
 }
 
 /** All rows in memory; undefined when the row executor would have to wait. */

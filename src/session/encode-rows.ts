@@ -40,7 +40,8 @@ function textField(typeOid: number, types: TypeContext): WriteField {
       return (writer) => writer.fieldText('');
     default: {
       const type = pgType(typeOid);
-      if (type === undefined) throw notSupported(`output of type with OID ${typeOid}`);
+      // Types that only PostgreSQL knows arrive as its own text of them.
+      if (type === undefined) return (writer, value) => writer.fieldText(value as string);
       return (writer, value) => writer.fieldText(type.format(value, types));
     }
   }
@@ -73,7 +74,7 @@ function binaryField(typeOid: number): WriteField {
       return (writer) => writer.fieldText('');
     default: {
       const type = pgType(typeOid);
-      if (type === undefined) throw notSupported(`output of type with OID ${typeOid}`);
+      if (type === undefined) throw notSupported(`binary output of type with OID ${typeOid}`);
       return (writer, value) => writer.fieldBytes(type.encode(value));
     }
   }
