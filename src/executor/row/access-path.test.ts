@@ -12,6 +12,8 @@ beforeAll(async () => {
     create table users (id int primary key, name text, city varchar(20));
     create table orders (id bigint primary key, user_id int, amount numeric);
     create index orders_user on orders (user_id, id);
+    create table prices (price numeric primary key, label text);
+    insert into prices values (1.0, 'a'), (2.50, 'b');
     insert into users select i, 'u' || i, 'c' || i % 3 from generate_series(1, 400) i;
     insert into orders select i, i % 400, i from generate_series(1, 2000) i;
   `);
@@ -35,6 +37,11 @@ test('whole keys are read by get', async () => {
     'get users',
     'get users',
   ]);
+});
+
+test('equal keys find their row once', async () => {
+  const sql = "select label from prices where price = any('{1.00,1,2.5}') order by 1";
+  expect(await callsOf(sql)).toEqual(['get prices', 'get prices']);
 });
 
 test('index prefixes are looked up, the rest is scanned with predicates', async () => {

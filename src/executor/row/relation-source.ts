@@ -13,7 +13,7 @@ import { columnTest, conversion, predicateValues, staticPredicates } from './acc
 import { compileExpr } from './compile-expr.ts';
 import { createFrame } from './frame.ts';
 import type { Environment, Evaluator, Frame, SlotRow } from './frame.ts';
-import { sharedHashKey } from './hash-key.ts';
+import { hashKeyOf, sharedHashKey } from './hash-key.ts';
 import type { HashKey } from './hash-key.ts';
 import { tooManyRows, workRowsMax } from './limits.ts';
 import { relationLeaf } from './relation-leaf.ts';
@@ -154,7 +154,7 @@ function pointRead(
     const single = values.find((item) => item.columnId === only && item.op === '=');
     if (single) return { userId: scope.userId, keys: [single.values] };
     if (!list || list.values.length > pointKeysMax) return undefined;
-    return { userId: scope.userId, keys: [...new Set(list.values)].map((value) => [value]) };
+    return { userId: scope.userId, keys: distinctKeys(leaf, only!, list.values) };
   }
   const key: Value[] = [];
   for (const column of primaryKey) {
@@ -163,6 +163,16 @@ function pointRead(
     key.push(equal.values[0]!);
   }
   return { userId: scope.userId, keys: [key] };
+}
+
+/** Values that the column holds equal (1.0 and 1.00) find the same row, which must come once. */
+function distinctKeys(leaf: RelationLeaf, column: number, values: readonly Value[]): Value[][] {
+  const keyOf = columnKey(leaf, column);
+  return [...new Map(values.map((value) => [keyOf(value), [value]])).values()];
+}
+
+function columnKey(leaf: RelationLeaf, column: number): (value: Value) => HashKey {
+  return hashKeyOf(leaf.table.columns[leaf.table.positionOf[column]!]!.typeOid);
 }
 
 /** The index with the longest prefix of equalities; a unique one fully given wins. */
@@ -303,7 +313,7 @@ export async function loadByLookup(
   const { stored } = leaf.table;
   const { includeDeleted } = statement;
   const rows: StoredRow[] = [];
-  for (const key of lookupKeys(lookup, path.order, drivers, frame)) {
+  for (const key of lookupKeys(source, lookup, path.order, drivers, frame)) {
     environment.context.signal.throwIfAborted();
     if (!path.index) {
       const row = await transaction.get(stored, scope.userId, key);
@@ -346,12 +356,16 @@ function lookupPath(
 
 /** The distinct keys of the driving rows, without those that equal nothing. */
 function lookupKeys(
+  { leaf }: RelationSource,
   lookup: Lookup,
   order: readonly number[],
   drivers: readonly SlotRow[],
   frame: Frame,
 ): Iterable<readonly Value[]> {
-  const parts = order.map((column) => lookup.columns.find((item) => item.columnId === column)!);
+  const parts = order.map((column) => ({
+    ...lookup.columns.find((item) => item.columnId === column)!,
+    keyOf: columnKey(leaf, column),
+  }));
   const keys = new Map<string, readonly Value[]>();
   for (const row of drivers) {
     frame.tuple[lookup.varno] = row;
@@ -362,15 +376,10 @@ function lookupKeys(
       if (converted === undefined) break;
       key.push(converted);
     }
-    if (key.length === parts.length) keys.set(JSON.stringify(key.map(keyText)), key);
+    if (key.length === parts.length) {
+      const texts = key.map((part, i) => String(parts[i]!.keyOf(part)));
+      keys.set(JSON.stringify(texts), key);
+    }
   }
   return keys.values();
-}
-
-/** Distinct for distinct values of a type; bytes as such. */
-function keyText(value: Value): string {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1');
-  return typeof value === 'object'
-    ? JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}` : part))
-    : String(value);
 }

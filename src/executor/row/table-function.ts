@@ -1,16 +1,19 @@
 import type { Expr, RangeTblEntry } from '../../analyzer/tree.ts';
 import { PgError, SqlState } from '../../base/index.ts';
 import { int8Max, int8Min } from '../../types/integer.ts';
-import type { PgArray, Value } from '../../types/value.ts';
+import { intervalSpan, isFiniteInterval } from '../../types/datetime/interval.ts';
+import type { Interval, PgArray, Value } from '../../types/value.ts';
 import { functionLabel } from './compile-call.ts';
 import { compileExpr } from './compile-expr.ts';
-import type { Frame, SlotRow } from './frame.ts';
+import type { Environment, Frame, SlotRow } from './frame.ts';
+import { addToTimestamp, addToTimestamptz } from './functions/date-arithmetic.ts';
+import { sessionZone } from './functions/zone-time.ts';
 import { tooManyRows, workRowsMax } from './limits.ts';
 import type { Scope } from './scope.ts';
 import { typeOf } from './type-of.ts';
 import { unsupported } from './unsupported.ts';
 
-type SetFunction = (args: readonly Value[]) => Iterable<Value>;
+type SetFunction = (args: readonly Value[], environment: Environment) => Iterable<Value>;
 
 function zeroStep(): PgError {
   return new PgError(SqlState.invalidParameterValue, 'step size cannot equal zero');
@@ -33,11 +36,30 @@ function* series8(args: readonly Value[]): Iterable<Value> {
   }
 }
 
-const setFunctions: ReadonlyMap<number, SetFunction> = new Map([
+function* seriesOf(
+  args: readonly Value[],
+  add: (at: bigint, step: Interval) => bigint,
+): Iterable<Value> {
+  const [from, to, step] = args as [bigint, bigint, Interval];
+  if (!isFiniteInterval(step)) {
+    throw new PgError(SqlState.invalidParameterValue, 'step size cannot be infinite');
+  }
+  const direction = intervalSpan(step);
+  if (direction === 0n) throw zeroStep();
+  for (let at = from; direction > 0n ? at <= to : at >= to; at = add(at, step)) yield at;
+}
+
+const setFunctions: ReadonlyMap<number, SetFunction> = new Map<number, SetFunction>([
   [1066, series4],
   [1067, series4],
   [1068, series8],
   [1069, series8],
+  [938, (args: readonly Value[]) => seriesOf(args, addToTimestamp)],
+  [
+    939,
+    (args: readonly Value[], environment: Environment) =>
+      seriesOf(args, (at, step) => addToTimestamptz(at, step, sessionZone(environment))),
+  ],
   [2331, (args: readonly Value[]) => (args[0] as PgArray).elements],
 ]);
 
@@ -47,6 +69,8 @@ export const setFunctionSignatures: readonly (readonly [oid: number, signature: 
   [1067, 'generate_series(int4,int4)'],
   [1068, 'generate_series(int8,int8,int8)'],
   [1069, 'generate_series(int8,int8)'],
+  [938, 'generate_series(timestamp,timestamp,interval)'],
+  [939, 'generate_series(timestamptz,timestamptz,interval)'],
   [2331, 'unnest(anyarray)'],
 ];
 
@@ -82,7 +106,7 @@ function setRows(
     const values = args.map((arg) => arg(frame));
     if (values.includes(null)) return [];
     const rows: SlotRow[] = [];
-    for (const value of run(values)) {
+    for (const value of run(values, frame.environment)) {
       if (rows.length >= workRowsMax) throw tooManyRows('a set-returning function');
       rows.push({ values: [value] });
     }
