@@ -42,10 +42,10 @@ async function contents(storage: Storage): Promise<string[]> {
   const rows = await allRows(reading, table, { scope: everyone });
   const found: string[] = [];
   for await (const batch of reading.indexLookup(table, table.indexes[0]!, 'bob', ['bob 7']))
-    found.push(...batch.map((row) => String(row.values[1])));
+    found.push(...batch.map((row) => row.values[1] as string));
   await reading.rollback();
   expect(found).toEqual(['bob 7']);
-  return rows.map((row) => row.values.join(' ')).sort();
+  return rows.map((row) => JSON.stringify(row.values)).sort();
 }
 
 describe('flush and crashes', () => {
@@ -93,13 +93,12 @@ describe('flush and crashes', () => {
   });
 
   test('writes during a flush supersede what it moves', async () => {
-    let storage: Storage | undefined;
     let once = true;
-    storage = await folder.open({
+    const storage: Storage = await folder.open({
       async faults(at) {
         if (at !== 'flush: before commit' || !once) return;
         once = false;
-        await inTransaction(storage!, async (transaction) => {
+        await inTransaction(storage, async (transaction) => {
           const [first, second, third] = await allRows(transaction, table, {
             scope: ann,
             order: 'asc',

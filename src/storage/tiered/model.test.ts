@@ -75,9 +75,9 @@ async function check(transaction: StorageTransaction, model: Model, user: string
   const scope = { kind: 'one', userId: user } as const;
   const plain = (found: readonly StoredRow[]): Expected[] =>
     found.map(({ values, deleted }) => ({ values, deleted }));
+  const room = (row: Expected): Buffer => Buffer.from(row.values[0] as string);
   const byKey = (a: Expected, b: Expected): number =>
-    Buffer.compare(Buffer.from(String(a.values[0])), Buffer.from(String(b.values[0]))) ||
-    (a.values[1] as number) - (b.values[1] as number);
+    Buffer.compare(room(a), room(b)) || (a.values[1] as number) - (b.values[1] as number);
   const all = [...rows.values()].sort(byKey);
   const live = all.filter((row) => !row.deleted);
   expect(plain(await allRows(transaction, table, { scope, order: 'asc' }))).toEqual(live);
@@ -85,8 +85,8 @@ async function check(transaction: StorageTransaction, model: Model, user: string
     plain(await allRows(transaction, table, { scope, order: 'desc', includeDeleted: true })),
   ).toEqual(all.toReversed());
   expect(plain(await allRows(transaction, table, { scope })).sort(byKey)).toEqual(live);
-  const room = [{ columnId: 1, op: '=', values: ['a'] }] as const;
-  const inRoom = (await allRows(transaction, table, { scope, predicates: room })).filter(
+  const inA = [{ columnId: 1, op: '=', values: ['a'] }] as const;
+  const inRoom = (await allRows(transaction, table, { scope, predicates: inA })).filter(
     (row) => row.values[0] === 'a',
   );
   expect(plain(inRoom).sort(byKey)).toEqual(live.filter((row) => row.values[0] === 'a'));

@@ -47,7 +47,7 @@ export async function spillIfLarge(state: TransactionState): Promise<void> {
 export async function settleSpills(state: TransactionState): Promise<void> {
   while (state.spills.length > 0) {
     await state.spills[0];
-    state.spills.shift();
+    void state.spills.shift();
   }
 }
 

@@ -133,7 +133,7 @@ describe('commits', () => {
       ),
     ]);
     expect(heard.map(([seq]) => seq)).toEqual([1, 2]);
-    expect(heard.map(([, keys]) => keys).sort()).toEqual([1, 2]);
+    expect(new Set(heard.map(([, keys]) => keys))).toEqual(new Set([1, 2]));
     expect(storage.tableVersion(9)).toBe(before + 2);
   });
 });

@@ -79,9 +79,13 @@ export function insertRowSync(
   fresh: boolean,
   now: bigint,
 ): 'done' | undefined {
-  if (!fresh && !runtime.hiddenKey && lookupHot(context, runtime, userId, key).kind !== 'absent')
-    return undefined;
   const overlay = overlayOf(state, runtime.table);
+  const text = keyText(key);
+  if (!fresh && !runtime.hiddenKey) {
+    // A row that this transaction has deleted keeps its committed base, which the general way looks after.
+    if (overlay.rows.has(text)) return undefined;
+    if (lookupHot(context, runtime, userId, key).kind !== 'absent') return undefined;
+  }
   const tail = rowTail(key);
   const { indexes } = runtime.table;
   for (const index of indexes) {
@@ -93,7 +97,7 @@ export function insertRowSync(
       return undefined;
   }
   const { counters } = state.engine;
-  putOverlayRow(overlay, keyText(key), {
+  putOverlayRow(overlay, text, {
     key,
     tuple: runtime.codec.encode(values, 0, now),
     baseSeq: 0,
