@@ -73,6 +73,26 @@ function lineEnd(text: string, start: number): number {
   }
 }
 
+/**
+ * Field names by tag and order, as seen last: comparing with what is expected is cheaper than cutting out every name. There
+ * are as many as PostgreSQL has node types.
+ */
+const fieldNames = new Map<string, string[]>();
+
+function namesOf(tag: string): string[] {
+  let names = fieldNames.get(tag);
+  if (names === undefined) {
+    names = [];
+    fieldNames.set(copyOf(tag), names);
+  }
+  return names;
+}
+
+/** A slice would keep the whole text in memory. */
+function copyOf(ascii: string): string {
+  return Buffer.from(ascii, 'latin1').toString('latin1');
+}
+
 /** Reads one value; anything after it is ignored. Text from debug_print_rewritten must be unwrapped first. */
 export function readNodeText(text: string): NodeValue {
   const end = text.length;
@@ -141,11 +161,17 @@ export function readNodeText(text: string): NodeValue {
     return { datum: Uint8Array.from(bytes) };
   }
 
+  function startsWithName(name: string): boolean {
+    const after = text.charCodeAt(at + name.length);
+    return (after === space || after === newline) && text.startsWith(name, at);
+  }
+
   function readRecord(): NodeRecord {
     at++;
     const tag = readToken();
+    const names = namesOf(tag);
     const fields = new Map<string, NodeValue>();
-    for (;;) {
+    for (let i = 0; ; i++) {
       const code = skipSpaces();
       if (code === closeBrace) {
         at++;
@@ -153,9 +179,15 @@ export function readNodeText(text: string): NodeValue {
       }
       assert(code === colon, `node text: a field name is missing at ${at}`);
       at++;
-      const name = readToken();
-      skipSpaces();
-      fields.set(name, readValue());
+      const expected = names[i];
+      if (expected !== undefined && startsWithName(expected)) {
+        at += expected.length;
+        fields.set(expected, readValue());
+      } else {
+        const name = readToken();
+        names[i] ??= copyOf(name);
+        fields.set(name, readValue());
+      }
     }
   }
 
