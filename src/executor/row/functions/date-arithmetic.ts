@@ -80,7 +80,7 @@ export function addToTimestamptz(timestamp: bigint, span: Interval, zone: Zone):
 }
 
 /** The difference in days and time, days having 24 hours. */
-function subtractTimestamps(left: bigint, right: bigint): Interval {
+export function subtractTimestamps(left: bigint, right: bigint): Interval {
   if (!isFiniteTimestamp(left) || !isFiniteTimestamp(right)) {
     if (left === right) throw intervalOutOfRange();
     return left === timestampInfinity || right === timestampMinusInfinity

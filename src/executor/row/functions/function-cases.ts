@@ -356,7 +356,24 @@ const moreFields = [
   'YEARS',
 ];
 
+const ageStamps = [
+  ...stamps,
+  "timestamp '2024-01-31'",
+  "timestamp '2023-03-01 05:00'",
+  "timestamp '2020-02-29 12:00'",
+  "timestamp '2024-02-29 11:59:59.5'",
+];
+const ageZoned = [
+  ...zoned,
+  "timestamptz '2024-01-31 23:00-05'",
+  "timestamptz '2024-11-03 06:10+00'",
+  "timestamptz '2024-11-03 05:50+00'",
+  "timestamptz '2023-02-28 12:00+00'",
+];
+
 export const dateTimeCases: readonly string[] = [
+  ...pairs(ageStamps, [','], ageStamps).map((args) => `age(${args})`),
+  ...pairs(ageZoned, [','], ageZoned).map((args) => `age(${args})`),
   ...pairs([...dates, ...stamps, ...zoned], comparisons.slice(0, 4), [
     ...dates,
     ...stamps,

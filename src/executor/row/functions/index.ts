@@ -1,3 +1,4 @@
+import { ageFunctions } from './age.ts';
 import { arrayFunctions } from './array.ts';
 import { castFunctions } from './casts.ts';
 import { comparisonFunctions } from './comparison.ts';
@@ -20,6 +21,7 @@ export const functionEntries: readonly FunctionEntry[] = [
   ...textFunctions,
   ...dateArithmeticFunctions,
   ...datePartFunctions,
+  ...ageFunctions,
   ...arrayFunctions,
   ...jsonbFunctions,
 ];
