@@ -17,8 +17,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/index.ts';
-import { openDuckdb } from '../duckdb/index.ts';
-import type { Duckdb } from '../duckdb/index.ts';
+import { filesDuckdb } from './cold/duck.ts';
 import type { Faults, StorageLog } from './engine.ts';
 import { openLevelStore } from './hot/level-store.ts';
 import type { HotStore } from './hot/types.ts';
@@ -74,7 +73,8 @@ export async function openStorage(settings: OpenStorageOptions): Promise<Storage
       options.hotCacheBytes === undefined ? {} : { cacheBytes: options.hotCacheBytes },
     ));
   try {
-    const duckdb = lazyDuckdb(join(dataDir, 'tmp'), options);
+    const memoryBytes = options.duckdbMemoryBytes ?? duckdbMemoryBytes;
+    const duckdb = filesDuckdb(join(dataDir, 'tmp'), memoryBytes);
     const parts = await openEngine(
       store,
       (engine) => createColdTier(engine, coldRoot, duckdb.open),
@@ -96,21 +96,4 @@ export async function openStorage(settings: OpenStorageOptions): Promise<Storage
     await store.close();
     throw error;
   }
-}
-
-/** The DuckDB that writes and reads files; opened when first needed. It keeps rows in order, as files are sorted by key. */
-function lazyDuckdb(
-  tempDirectory: string,
-  options: NonNullable<OpenStorageOptions['options']>,
-): { open(): Promise<Duckdb>; close(): Promise<void> } {
-  let opening: Promise<Duckdb> | undefined;
-  return {
-    open: () =>
-      (opening ??= openDuckdb({
-        keepsOrder: true,
-        tempDirectory,
-        memoryBytesMax: options.duckdbMemoryBytes ?? duckdbMemoryBytes,
-      })),
-    close: async () => (await opening)?.close(),
-  };
 }

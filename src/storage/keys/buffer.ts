@@ -1,5 +1,5 @@
 import type { KeyWriter } from '../../types/type.ts';
-import type { NativeBuffer } from './native-buffer.ts';
+import type { NativeBuffer } from '../tuple/native-buffer.ts';
 
 /** A growing byte buffer for keys; one is reused for many keys, `take` copies out. */
 export interface KeyBuffer extends KeyWriter {

@@ -1,4 +1,4 @@
-import type { Duckdb } from '../../duckdb/index.ts';
+import type { FilesDuckdb } from '../cold/duck.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 import { metaKey } from '../keys/keyspace.ts';
 import { manifestOf, removeMoved, removeTable, removeTruncated } from '../tiered/cleaning.ts';
@@ -19,7 +19,7 @@ import { serialWork } from './serial.ts';
 export function makeStorage(
   parts: EngineParts,
   coldRoot: string,
-  duckdb: { open(): Promise<Duckdb>; close(): Promise<void> },
+  duckdb: FilesDuckdb,
 ): Storage & { resume(cleaning: readonly number[], moving: readonly number[]): void } {
   const { engine, sequences } = parts;
   const { store, sequencer } = engine;

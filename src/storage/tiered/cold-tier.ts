@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pgEpochUnixMicros } from '../../base/index.ts';
-import type { Duckdb, DuckDBVector } from '../../duckdb/index.ts';
+import type { Duckdb, DuckDBVector } from '../cold/duck.ts';
 import type { Row, Value } from '../../types/value.ts';
 import type { Bloom } from '../cold/bloom.ts';
 import { readBloom } from '../cold/bloom.ts';

@@ -1,5 +1,5 @@
 import { PgError, SqlState, notSupported, pgEpochUnixMicros } from '../../base/index.ts';
-import type { Duckdb } from '../../duckdb/index.ts';
+import type { Duckdb } from '../cold/duck.ts';
 import type { Row } from '../../types/value.ts';
 import { columnForm } from '../cold/columns.ts';
 import type { FileWriter, FinishedFile } from '../cold/file-writer.ts';

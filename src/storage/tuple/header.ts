@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crcOf } from './crc.ts';
 
 /**
  * A tuple: format (1 byte), flags (1), schema version (2, BE), seq (6, BE), updated (8, LE, µs since 2000-01-01 UTC), null
@@ -32,7 +32,7 @@ export function sealTuple(tuple: Buffer, seq: number, provisional: boolean): voi
 
 export function writeChecksum(tuple: Buffer): void {
   const end = tuple.length - checksumBytes;
-  const crc = crc32(tuple.subarray(0, end));
+  const crc = crcOf(tuple, end);
   tuple[end] = crc & 0xff;
   tuple[end + 1] = (crc >>> 8) & 0xff;
   tuple[end + 2] = (crc >>> 16) & 0xff;
@@ -46,7 +46,7 @@ export function tupleIntact(tuple: Buffer): boolean {
   const stored =
     (tuple[end]! | (tuple[end + 1]! << 8) | (tuple[end + 2]! << 16) | (tuple[end + 3]! << 24)) >>>
     0;
-  return crc32(tuple.subarray(0, end)) === stored;
+  return crcOf(tuple, end) === stored;
 }
 
 export function tupleFlags(tuple: Buffer): number {

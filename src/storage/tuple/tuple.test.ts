@@ -1,9 +1,11 @@
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Oid, arrayOidOf } from '../../types/oid.ts';
 import type { Row, Value } from '../../types/value.ts';
 import { testTable } from '../testing.ts';
 import type { StoredTable } from '../types.ts';
+import { crcOf } from './crc.ts';
 import { projection, tableCodec } from './codec.ts';
 import { sealTuple, tupleIntact, tupleSchemaVersion, tupleSeq, tupleUpdated } from './header.ts';
 
@@ -67,6 +69,14 @@ const tableAndRow: fc.Arbitrary<[StoredTable, Row]> = fc
       fc.tuple(...columns.map(([, values]) => fc.option(values))) as fc.Arbitrary<Row>,
     ),
   );
+
+test("our CRC-32 is zlib's", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+      expect(crcOf(Buffer.from(bytes), bytes.length)).toBe(crc32(bytes));
+    }),
+  );
+});
 
 describe('tuples', () => {
   test('give back every row, header and checksum', () => {

@@ -1,6 +1,6 @@
 import { assert } from '../../base/index.ts';
 import type { Interval, PgArray, TimeTz, Value } from '../../types/value.ts';
-import type { NativeBuffer } from '../keys/native-buffer.ts';
+import type { NativeBuffer } from './native-buffer.ts';
 import { elementOid, physicalType } from './physical.ts';
 
 /** Where tuples are written; several share one slab, so that small rows do not cost an allocation each. */

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Oid } from '../../types/oid.ts';
-import { requirePgType } from '../../types/registry.ts';
-import type { Row, Value } from '../../types/value.ts';
-import { encodeName } from '../cold/paths.ts';
-import { decodeKeyPrefix } from '../cold/key-decode.ts';
-import { rowTail } from '../txn/overlay.ts';
-import { testTable } from '../testing.ts';
-import { keyText, prefixEnd } from './buffer.ts';
-import { tablePrefixBytes } from './keyspace.ts';
-import { decodeScope, encodeScope, scopeLength } from './scope.ts';
-import { tableRuntime } from './table-runtime.ts';
+import { Oid } from '../types/oid.ts';
+import { requirePgType } from '../types/registry.ts';
+import type { Row, Value } from '../types/value.ts';
+import { encodeName } from './cold/paths.ts';
+import { decodeKeyPrefix } from './cold/key-decode.ts';
+import { rowTail } from './txn/overlay.ts';
+import { testTable } from './testing.ts';
+import { keyText, prefixEnd } from './keys/buffer.ts';
+import { tablePrefixBytes } from './keys/keyspace.ts';
+import { decodeScope, encodeScope, scopeLength } from './keys/scope.ts';
+import { tableRuntime } from './keys/table-runtime.ts';
 
 const userId = fc.string({ unit: 'grapheme', maxLength: 20 });
 const withZeros = fc.oneof(userId, fc.string({ unit: fc.constantFrom('\0', '\u0001', 'ÿ', 'a') }));
