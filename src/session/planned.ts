@@ -61,6 +61,8 @@ export function planStatement(
     refuseFunctions(query, catalog);
     return { kind: 'dml', plan: planDml(query, catalog, support) };
   }
+  // Where no table is read the fallback would run it, and lose what it writes.
+  if (query.hasModifyingCTE) throw notSupported('data-modifying WITH');
   const config = onlyCallsOf(query, 'pg_catalog.set_config', catalog);
   if (config !== undefined) {
     return { kind: 'setConfig', plan: planSelect(selectOf(query, config), catalog, support) };

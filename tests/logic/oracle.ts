@@ -13,7 +13,15 @@ export interface Oracle {
 }
 
 export async function openOracle(): Promise<Oracle> {
-  const postgres = await PGlite.create();
+  // The locale of pgtide's own clusters: code-point order.
+  const postgres = await PGlite.create({
+    initDbStartParams: [
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+      '--encoding=UTF8',
+      '--username=postgres',
+    ],
+  });
   await postgres.exec(`set timezone = 'UTC'`);
 
   async function ask(sql: string, unordered: boolean): Promise<string> {
