@@ -24,6 +24,8 @@ import { userIds } from './ranges.ts';
 export const fileRowsMax = 1_000_000;
 /** Scopes whose files are listed by one commit. */
 const scopesPerCommit = 64;
+/** Scopes whose files are being written at a time: small files cost mostly waiting for the disk. */
+const scopesInFlightMax = 4;
 /** Entries per read of the hot store. */
 const readRows = 4096;
 
@@ -42,6 +44,13 @@ interface Pinned {
 interface FlushedScope {
   readonly userId: string;
   readonly files: FinishedFile[];
+  readonly pinned: Pinned[];
+}
+
+/** The same while its files are still being written. */
+interface OpenScope {
+  readonly userId: string;
+  readonly files: Promise<FinishedFile>[];
   readonly pinned: Pinned[];
 }
 
@@ -120,11 +129,10 @@ async function* scopeFiles(
   const folder = tableFolder(table.namespace, table.name, table.tableId);
   const unixMs = Number((engine.clock.now() + pgEpochUnixMicros) / 1000n);
 
-  let scope: FlushedScope | undefined;
+  let scope: OpenScope | undefined;
+  const closed: OpenScope[] = [];
   let limits: Limits | undefined;
   let writer: FileWriter | undefined;
-  /** The file before, still being written while rows are read on. */
-  let finishing: Promise<FinishedFile> | undefined;
   let read = 0;
 
   const openFile = async (userId: string): Promise<FileWriter> => {
@@ -133,19 +141,26 @@ async function* scopeFiles(
     const target = { coldRoot, path: `${inFolder}/${fileName(unixMs, fileId)}`, fileId, userId };
     return await createFileWriter(duckdb, table, target, engine.faults);
   };
-  const settle = async (): Promise<void> => {
-    if (finishing === undefined) return;
-    const work = finishing;
-    finishing = undefined;
-    scope!.files.push(await work);
-  };
   const closeFile = async (): Promise<void> => {
-    await settle();
     if (writer === undefined) return;
-    finishing = writer.finish();
-    finishing.catch(() => undefined);
+    // Within a scope the next file is filled while one is written, no more.
+    await scope!.files.at(-1);
+    const work = writer.finish();
     writer = undefined;
+    work.catch(() => undefined);
+    scope!.files.push(work);
   };
+  const closeScope = async (): Promise<void> => {
+    await closeFile();
+    if (scope !== undefined && (scope.files.length > 0 || scope.pinned.length > 0))
+      closed.push(scope);
+    scope = undefined;
+  };
+  const written = async ({ userId, files, pinned }: OpenScope): Promise<FlushedScope> => ({
+    userId,
+    files: await Promise.all(files),
+    pinned,
+  });
 
   const cursor = engine.store.scan({
     from: runtime.rowsPrefix,
@@ -164,11 +179,8 @@ async function* scopeFiles(
       for (const [key, tuple] of entries) {
         const userId = userOf(key);
         if (scope === undefined || scope.userId !== userId) {
-          if (scope !== undefined) {
-            await closeFile();
-            await settle();
-            if (scope.files.length > 0 || scope.pinned.length > 0) yield scope;
-          }
+          await closeScope();
+          while (closed.length >= scopesInFlightMax) yield await written(closed.shift()!);
           scope = { userId, files: [], pinned: [] };
           limits = reader.limits(state, userId);
         }
@@ -189,14 +201,13 @@ async function* scopeFiles(
       read += entries.length;
       options.onProgress?.(1 - 1 / (1 + read / fileRowsMax));
     }
-    if (scope !== undefined) {
-      await closeFile();
-      await settle();
-      if (scope.files.length > 0 || scope.pinned.length > 0) yield scope;
-    }
+    await closeScope();
+    while (closed.length > 0) yield await written(closed.shift()!);
   } finally {
     await cursor.close();
-    await finishing?.catch(() => undefined);
+    await Promise.allSettled(
+      [...closed, ...(scope === undefined ? [] : [scope])].flatMap((each) => each.files),
+    );
     await writer?.abort();
   }
 }
