@@ -14,6 +14,14 @@ import type { ColumnarType } from './columnar-type.ts';
 export interface Printed {
   readonly sql: string;
   readonly type?: ColumnarType | undefined;
+  /** The same without its guard, for an enclosing expression that takes the guard over. */
+  readonly unguarded?: Unguarded | undefined;
+}
+
+/** A value that is PostgreSQL's unless one of `failures` holds; an infinite value fails too and stays infinite or NaN. */
+export interface Unguarded {
+  readonly sql: string;
+  readonly failures: readonly string[];
 }
 
 /** Thrown by printers: the dialect has no exact words for something. `message` names it. */

@@ -1,4 +1,4 @@
-import type { ColumnarType } from '../../executor/print/index.ts';
+import type { ColumnarType, Printed } from '../../executor/print/index.ts';
 import { Unprintable, decimalPrecisionMax, duckTypeName } from '../../executor/print/index.ts';
 import { numericTypmod } from './column-type.ts';
 import type { Argument, Translation } from './shippable.ts';
@@ -41,33 +41,57 @@ export const absolute = prefix((sql) => `abs(${sql})`);
 
 type Real = 'FLOAT' | 'DOUBLE';
 
-/** PostgreSQL refuses results that overflow to infinity; where an operand was infinite already, PostgreSQL is asked. */
+const operand = (arg: Argument, type: Real): string => `CAST(${arg.unguarded?.sql ?? arg.sql} AS ${type})`;
+
+/**
+ * PostgreSQL refuses results that overflow to infinity. One guard around a whole chain of operators finds that, since + - *
+ * keep infinities (or make NaN of them); where an operand was infinite or NaN already, PostgreSQL is asked.
+ */
+function guarded(
+  sql: string,
+  args: readonly Argument[],
+  failures: readonly string[],
+  type: Real,
+): Printed {
+  const inner = args.flatMap((arg) => arg.unguarded?.failures ?? []);
+  const all = [...new Set([...inner, ...failures])];
+  const overflow = args.some((arg) => arg.unguarded) ? `NOT isfinite(${sql})` : `isinf(${sql})`;
+  return {
+    sql: `CASE WHEN ${[overflow, ...all].join(' OR ')} THEN ${raise('value out of range: overflow')} ELSE ${sql} END`,
+    type: simple(type),
+    unguarded: { sql, failures: all },
+  };
+}
+
 export const floatSum =
   (operator: '+' | '-', result: Real): Translation =>
-  ([left, right]) => {
-    const value = `(CAST(${left!.sql} AS ${result}) ${operator} CAST(${right!.sql} AS ${result}))`;
-    return {
-      sql: `CASE WHEN isinf(${value}) THEN ${raise('value out of range: overflow')} ELSE ${value} END`,
-      type: simple(result),
-    };
+  (args) => {
+    const [left, right] = args.map((arg) => operand(arg, result));
+    return guarded(`(${left} ${operator} ${right})`, args, [], result);
   };
 
-/** The same, and a zero that comes from no zero is an underflow. */
+/** A factor that can't make a number smaller can't make it zero. */
+const atLeastOne = (arg: Argument): boolean =>
+  typeof arg.constant === 'number' && Math.abs(arg.constant) >= 1;
+
+/** A zero that comes from no zero is an underflow, which PostgreSQL refuses as well. */
 export const floatProduct =
   (operator: '*' | '/', result: Real): Translation =>
-  ([left, right]) => {
-    const l = `CAST(${left!.sql} AS ${result})`;
-    const r = `CAST(${operator === '/' ? divisor(right!) : right!.sql} AS ${result})`;
-    const value = `(${l} ${operator} ${r})`;
-    const nonZero = [
-      ...(isNonZero(left!) ? [] : [`${l} <> 0`]),
-      ...(operator === '/' || isNonZero(right!) ? [] : [`${r} <> 0`]),
-    ];
-    const underflow = nonZero.length > 0 ? ` AND ${nonZero.join(' AND ')}` : '';
-    return {
-      sql: `CASE WHEN isinf(${value}) OR (${value} = 0${underflow}) THEN ${raise('value out of range: overflow')} ELSE ${value} END`,
-      type: simple(result),
-    };
+  (args) => {
+    const [left, right] = args as readonly [Argument, Argument];
+    const l = operand(left, result);
+    if (operator === '*') {
+      const r = operand(right, result);
+      const value = `(${l} * ${r})`;
+      const safe = atLeastOne(left) || atLeastOne(right);
+      const underflow = `(${value} = 0 AND ${l} <> 0 AND ${r} <> 0)`;
+      return guarded(value, args, safe ? [] : [underflow], result);
+    }
+    // The divisor keeps its own guard: dividing by infinity would hide an overflow.
+    const r = `CAST(${divisor(right)} AS ${result})`;
+    const value = `(${l} / ${r})`;
+    const safe = isNonZero(right) && Math.abs(Number(right.constant)) <= 1;
+    return guarded(value, [left], safe ? [] : [`(${value} = 0 AND ${l} <> 0)`], result);
   };
 
 type Decimal = Extract<ColumnarType, { name: 'DECIMAL' }>;
@@ -91,8 +115,8 @@ export const decimalSum =
       precision: Math.min(whole + scale, decimalPrecisionMax),
       scale,
     };
-    const operand = (arg: Argument): string => `CAST(${arg.sql} AS ${duckTypeName(type)})`;
-    return { sql: `(${operand(args[0]!)} ${operator} ${operand(args[1]!)})`, type };
+    const wide = (arg: Argument): string => `CAST(${arg.sql} AS ${duckTypeName(type)})`;
+    return { sql: `(${wide(args[0]!)} ${operator} ${wide(args[1]!)})`, type };
   };
 
 export const decimalProduct: Translation = (args) => {

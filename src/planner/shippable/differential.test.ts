@@ -141,6 +141,25 @@ test('every function of the table, edge values row by row', async () => {
   expect(elsewhere).toBeGreaterThan(0);
 }, 300_000);
 
+test('chains of float operators under one guard', async () => {
+  const chains = ['a.v * b.v + 1', 'a.v + b.v - a.v', 'a.v * 2 * b.v', 'a.v / 3 + b.v', '1 / (a.v * b.v)', '(a.v - b.v) * (a.v + b.v)', '-(a.v * b.v)', 'a.v * 0.5 * 1e-300'];
+  const failures: string[] = [];
+  let same = 0;
+  for (const chain of chains) {
+    for (let a = 0; a < 14; a++) {
+      for (const b of [0, 3, 6, 7, 11]) {
+        const outcome = await compare(
+          `select ${chain} from e_double_precision a, e_double_precision b where a.id = ${a} and b.id = ${b}`,
+        );
+        if (outcome === 'same') same++;
+        else if (outcome !== 'elsewhere') failures.push(`${chain}: ${outcome}`);
+      }
+    }
+  }
+  expect(failures.join('\n\n')).toBe('');
+  expect(same).toBeGreaterThan(150);
+}, 120_000);
+
 test('every letter has the same case or is refused', async () => {
   const letters = 'from generate_series(1, 1114111) g where g not between 55296 and 57343';
   for (const name of ['upper', 'lower']) {

@@ -61,6 +61,10 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
           const { value, typeOid } = stable(expr.typeOid);
           return duckConstant(value, typeOid, -1);
         }
+        if (castsToDouble.has(expr.funcId)) {
+          const value = constantOf(expr, printer);
+          if (typeof value === 'number') return duckConstant(value, Oid.float8, -1);
+        }
         if (expr.returnsSet || expr.variadic) throw new Unprintable(functionTitle(expr.funcId, printer));
         return call(expr.funcId, expr.args, expr.inputCollation);
       }
@@ -300,8 +304,18 @@ function constantOf(expr: Expr, printer: Printer): Value | undefined {
     return printer.env.params ? (printer.env.params[expr.id - 1] ?? null) : undefined;
   }
   if (expr.kind === 'relabel') return constantOf(expr.arg, printer);
+  if (expr.kind === 'func' && castsToDouble.has(expr.funcId)) {
+    const value = constantOf(expr.args[0]!, printer);
+    if (value === undefined || value === null) return value;
+    // The text of a numeric reads as the nearest double, as PostgreSQL's own cast has it.
+    const double = Number(value);
+    return Number.isFinite(double) ? double : undefined;
+  }
   return undefined;
 }
+
+/** float8 of smallint, integer, bigint, numeric: what a number in the statement comes with. */
+const castsToDouble: ReadonlySet<number> = new Set([235, 316, 482, 1746]);
 
 const functionTitle = (oid: number, printer: Printer): string =>
   `${(printer.env.catalog.functionName(oid) ?? `the function with OID ${oid}`).replace(/^pg_catalog\./, '')}()`;
