@@ -128,7 +128,9 @@ function rewrite<T>(root: T, replace: (expr: Expr, levels: number) => Expr | und
     }
     if (kind === 'const' || kind === 'other') return node;
     const inner = kind === 'query' ? levels + 1 : levels;
-    return Object.fromEntries(Object.entries(node).map(([name, value]) => [name, visit(value, inner)]));
+    return Object.fromEntries(
+      Object.entries(node).map(([name, value]) => [name, visit(value, inner)]),
+    );
   };
   return visit(root, 0) as T;
 }
@@ -366,7 +368,12 @@ function splitPlain(query: Query, ordered: boolean): Split | undefined {
     jointree: from(undefined),
     // The rows come in order, and the projection keeps it.
     ...(ordered
-      ? { sortClause: [], limitCount: undefined, limitOffset: undefined, limitOption: 'count' as const }
+      ? {
+          sortClause: [],
+          limitCount: undefined,
+          limitOffset: undefined,
+          limitOption: 'count' as const,
+        }
       : {}),
   });
   return { source: sourceName, lower, upper };

@@ -36,7 +36,12 @@ export type DecodeColumn = (vector: DuckDBVector, count: number, into: Value[]) 
 const int64Max = 9223372036854775807n;
 
 /** NULLs, from the validity bits; everything else by `read`. */
-function eachValid(raw: RawVector, count: number, into: Value[], read: (at: number) => Value): void {
+function eachValid(
+  raw: RawVector,
+  count: number,
+  into: Value[],
+  read: (at: number) => Value,
+): void {
   const { data, offset } = raw.validity;
   if (!data) {
     for (let at = 0; at < count; at++) into[at] = read(at);
@@ -128,7 +133,9 @@ export function columnDecoder(
     case DuckDBTypeId.DECIMAL:
       return decimalDecoder(duck.width ?? 0, duck.scale ?? 0, read);
     case DuckDBTypeId.BLOB:
-      return read((raw) => (at) => Uint8Array.from((raw.getItem(at) as { bytes: Uint8Array }).bytes));
+      return read(
+        (raw) => (at) => Uint8Array.from((raw.getItem(at) as { bytes: Uint8Array }).bytes),
+      );
     case DuckDBTypeId.VARCHAR:
       return textDecoder(typeOid, read);
     case DuckDBTypeId.LIST:

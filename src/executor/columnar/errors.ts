@@ -15,11 +15,15 @@ function likelyError(message: string): PgError | undefined {
   }
   const overflow = /Overflow in \w+ of (INT16|INT32|INT64)/.exec(message);
   if (overflow) {
-    return new PgError(SqlState.numericValueOutOfRange, `${integerNames[overflow[1]!]} out of range`);
+    return new PgError(
+      SqlState.numericValueOutOfRange,
+      `${integerNames[overflow[1]!]} out of range`,
+    );
   }
-  const cast = /can't be cast because the value is out of range for the destination type (INT16|INT32|INT64)/.exec(
-    message,
-  );
+  const cast =
+    /can't be cast because the value is out of range for the destination type (INT16|INT32|INT64)/.exec(
+      message,
+    );
   if (cast) {
     return new PgError(SqlState.numericValueOutOfRange, `${integerNames[cast[1]!]} out of range`);
   }
@@ -29,9 +33,10 @@ function likelyError(message: string): PgError | undefined {
       'more than one row returned by a subquery used as an expression',
     );
   }
-  const raised = /Invalid Input Error: ((?:value|date|timestamp|interval) out of range.*|cannot subtract infinite dates)/.exec(
-    message,
-  );
+  const raised =
+    /Invalid Input Error: ((?:value|date|timestamp|interval) out of range.*|cannot subtract infinite dates)/.exec(
+      message,
+    );
   if (raised) return new PgError(SqlState.numericValueOutOfRange, raised[1]!.trim());
   return undefined;
 }
@@ -45,14 +50,17 @@ export function translateError(error: unknown, signal: AbortSignal, delivered: b
   if (error instanceof PgError || error instanceof NotShippable) return error;
   if (error instanceof Unprintable) return new NotShippable(error.message);
   if (!(error instanceof Error)) return error;
-  const expected = /^(?:Out of Range|Invalid Input|Conversion|Out of Memory|Invalid|Syntax) ?(?:Input )?Error/.test(
-    error.message,
-  );
+  const expected =
+    /^(?:Out of Range|Invalid Input|Conversion|Out of Memory|Invalid|Syntax) ?(?:Input )?Error/.test(
+      error.message,
+    );
   if (!expected) return error;
   const likely = likelyError(error.message);
   if (!delivered) return new NotShippable(error.message.split('\n')[0]!, likely);
   if (error.message.startsWith('Out of Memory')) {
-    return new PgError(SqlState.outOfMemory, 'out of memory', { detail: error.message.split('\n')[0] });
+    return new PgError(SqlState.outOfMemory, 'out of memory', {
+      detail: error.message.split('\n')[0],
+    });
   }
   return likely ?? new PgError(SqlState.numericValueOutOfRange, error.message.split('\n')[0]!);
 }

@@ -33,7 +33,14 @@ function loadColumns(table: StoredTable, attnos: readonly number[]): LoadColumn[
   // A table has a column; what counts rows needs none.
   return all.length > 0
     ? all
-    : [{ name: columnName(SystemColumn.deleted), typeOid: Oid.bool, typmod: -1, position: width + 2 }];
+    : [
+        {
+          name: columnName(SystemColumn.deleted),
+          typeOid: Oid.bool,
+          typmod: -1,
+          position: width + 2,
+        },
+      ];
 }
 
 const withSystem = (row: StoredRow): Row => [
@@ -60,7 +67,9 @@ export async function loadHotRows(
   table: StoredTable,
   attnos: readonly number[],
   batches: AsyncIterable<StoredRow[]>,
-  options: Pick<ScanOptions, 'signal'> & { readonly keep?: (rows: number, bytes: number) => boolean },
+  options: Pick<ScanOptions, 'signal'> & {
+    readonly keep?: (rows: number, bytes: number) => boolean;
+  },
 ): Promise<LoadedRows | undefined> {
   const columns = loadColumns(table, attnos);
   const system = columns.some((column) => column.position >= table.columns.length);

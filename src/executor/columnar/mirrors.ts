@@ -88,7 +88,10 @@ export function createMirrors(duckdb: () => Promise<Duckdb>): Mirrors {
         SystemColumn.updated,
         SystemColumn.deleted,
       ];
-      const batches = storage.scanHot(transaction, table, { scope: sharedScope, includeDeleted: true });
+      const batches = storage.scanHot(transaction, table, {
+        scope: sharedScope,
+        includeDeleted: true,
+      });
       const loaded = await loadHotRows(connection, name, table, attnos, batches, {
         keep: (rows, bytes) => rows <= mirrorRowsMax && bytes <= mirrorBytesMax,
       });

@@ -119,15 +119,28 @@ async function hotSelect(
 async function emptySelect(scan: ScanNode, relation: RelationContext): Promise<string> {
   const name = relation.freshName();
   const empty = (async function* () {})();
-  const loaded = await loadHotRows(relation.connection, name, scan.table.stored, scan.columns, empty, {});
+  const loaded = await loadHotRows(
+    relation.connection,
+    name,
+    scan.table.stored,
+    scan.columns,
+    empty,
+    {},
+  );
   relation.defer(async () => {
     await relation.connection.run(`DROP TABLE IF EXISTS ${name}`);
   });
-  const list = scan.columns.map((attno) => `${loaded!.select.get(columnName(attno))} AS ${columnName(attno)}`);
+  const list = scan.columns.map(
+    (attno) => `${loaded!.select.get(columnName(attno))} AS ${columnName(attno)}`,
+  );
   return `SELECT ${listOf(list)} FROM ${name}`;
 }
 
-async function coldSelect(scan: ScanNode, cold: ColdScan, relation: RelationContext): Promise<string> {
+async function coldSelect(
+  scan: ScanNode,
+  cold: ColdScan,
+  relation: RelationContext,
+): Promise<string> {
   const { stored } = scan.table;
   const superseded = await supersededTable(scan, cold, relation);
   const groups = fileGroups(stored, cold.files, cold.paths);
@@ -153,7 +166,9 @@ async function coldSelect(scan: ScanNode, cold: ColdScan, relation: RelationCont
     if (superseded !== undefined) {
       const keys = hasRowId(stored)
         ? [`f.${quoteName(systemColumns.rowId.name)} = x.k0`]
-        : stored.primaryKey.map((id, at) => `f.${quoteName(group.names.get(id)!)} = ${superseded.keys[at]}`);
+        : stored.primaryKey.map(
+            (id, at) => `f.${quoteName(group.names.get(id)!)} = ${superseded.keys[at]}`,
+          );
       if (stored.kind === 'user') keys.push(`f.${quoteName(systemColumns.userId.name)} = x.u`);
       conditions.push(
         `NOT EXISTS (SELECT 1 FROM ${superseded.name} AS x WHERE ${keys.join(' AND ')} AND f.${quoteName(systemColumns.seq.name)} < x.q)`,
@@ -185,7 +200,12 @@ async function supersededTable(
   }
   const name = relation.freshName();
   const loader = await openLoader(relation.connection, name, [
-    ...keyTypes.map(({ typeOid, typmod }, at) => ({ name: `k${at}`, typeOid, typmod, position: at })),
+    ...keyTypes.map(({ typeOid, typmod }, at) => ({
+      name: `k${at}`,
+      typeOid,
+      typmod,
+      position: at,
+    })),
     { name: 'u', typeOid: Oid.text, typmod: -1, position: keyTypes.length },
     { name: 'q', typeOid: Oid.int8, typmod: -1, position: keyTypes.length + 1 },
   ]);

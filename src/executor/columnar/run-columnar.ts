@@ -69,12 +69,15 @@ async function* runColumnar(
       paramTypes: context.paramTypes,
       relation(request) {
         const sql = relations.get(request.rte);
-        if (sql === undefined || request.wholeRow) throw new Unprintable(`the relation "${request.rte.name}"`);
+        if (sql === undefined || request.wholeRow)
+          throw new Unprintable(`the relation "${request.rte.name}"`);
         return { sql, column: (attno) => relationColumn(request, context.catalog, attno) };
       },
     });
     const result = await connection.stream(printed.sql);
-    const typeOids = query.targetList.filter((target) => !target.junk).map((target) => target.expr.typeOid);
+    const typeOids = query.targetList
+      .filter((target) => !target.junk)
+      .map((target) => target.expr.typeOid);
     const decoders = typeOids.map((oid, at) => columnDecoder(result.columnType(at), oid));
     for (;;) {
       signal.throwIfAborted();

@@ -95,7 +95,9 @@ async function materializeScan(
       context.signal.throwIfAborted();
       count(batch.length);
       for (const row of batch) {
-        rows.push(system.length === 0 ? row.values : [...row.values, ...system.map((of) => of(row))]);
+        rows.push(
+          system.length === 0 ? row.values : [...row.values, ...system.map((of) => of(row))],
+        );
       }
     }
   }

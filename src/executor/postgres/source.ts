@@ -49,7 +49,7 @@ export function sourceRelation(
     params.push(arrayText(rows, position, typeOid));
     const arrayOid = arrayOidOf.get(typeOid);
     arrays.push(
-      `pg_catalog.unnest($${params.length}::${arrayOid === undefined ? "pg_catalog.text[]" : typeName(arrayOid)})`,
+      `pg_catalog.unnest($${params.length}::${arrayOid === undefined ? 'pg_catalog.text[]' : typeName(arrayOid)})`,
     );
     const collation = collations.get(attno);
     const collated =

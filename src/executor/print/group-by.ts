@@ -3,7 +3,12 @@ import type { GroupingSet, Query } from '../../analyzer/tree.ts';
 import type { Dialect, Printer, Scope } from './dialect.ts';
 
 /** ` GROUP BY …`, or '' when there is none. */
-export function printGroupBy(query: Query, scope: Scope, dialect: Dialect, printer: Printer): string {
+export function printGroupBy(
+  query: Query,
+  scope: Scope,
+  dialect: Dialect,
+  printer: Printer,
+): string {
   const key = (ref: number): string => {
     const target = query.targetList.find((entry) => entry.sortGroupRef === ref);
     assert(target, 'a grouping clause refers to a target');

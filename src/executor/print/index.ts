@@ -22,9 +22,10 @@ export type {
   Scope,
 } from './dialect.ts';
 export { Unprintable } from './dialect.ts';
+export type { StatementContext } from '../types.ts';
 export { isRangeOffset } from './frame.ts';
-export { quoteIdentifier, quoteLiteral, valueText } from './literal.ts';
-export { ownFunctions, sqlValue, stableFunction } from './own-functions.ts';
-export { postgresDialect, typeSql } from './postgres-dialect.ts';
+export { quoteIdentifier, valueText } from './literal.ts';
+export { sqlValue, stableFunction } from './own-functions.ts';
+export { postgresDialect } from './postgres-dialect.ts';
 export { printQuery } from './printer.ts';
 export { walkTree } from './walk.ts';

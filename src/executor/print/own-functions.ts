@@ -49,10 +49,7 @@ export function currentSetting(
   const value = statement.setting(name);
   if (value !== undefined) return value;
   if (missingOk) return null;
-  throw new PgError(
-    SqlState.undefinedObject,
-    `unrecognized configuration parameter "${name}"`,
-  );
+  throw new PgError(SqlState.undefinedObject, `unrecognized configuration parameter "${name}"`);
 }
 
 /** Volatile functions with state that is pgtide's own: no other executor may run them. By pg_proc OID. */
@@ -71,7 +68,10 @@ export function isOwnByName(name: string): boolean {
 }
 
 /** What SQL's own functions without parentheses stand for; timestamps before their precision and zone are applied. */
-export function sqlValue(op: SqlValueFunction['op'], statement: StatementContext): StableValue | undefined {
+export function sqlValue(
+  op: SqlValueFunction['op'],
+  statement: StatementContext,
+): StableValue | undefined {
   switch (op) {
     case 'current_date':
     case 'current_time':

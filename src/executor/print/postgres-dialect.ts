@@ -49,7 +49,9 @@ export function postgresDialect(options: PostgresDialectOptions): Dialect {
       return `${key} ${clause.descending ? 'DESC' : 'ASC'}`;
     },
     limit(query, scope, printer) {
-      const offset = query.limitOffset ? ` OFFSET ${expr(query.limitOffset, scope, printer).sql}` : '';
+      const offset = query.limitOffset
+        ? ` OFFSET ${expr(query.limitOffset, scope, printer).sql}`
+        : '';
       if (!query.limitCount) return offset;
       const count = expr(query.limitCount, scope, printer).sql;
       return query.limitOption === 'withTies'
@@ -59,7 +61,12 @@ export function postgresDialect(options: PostgresDialectOptions): Dialect {
     functionRte(rte, scope, printer) {
       const single = rte.functions.length === 1 ? rte.functions[0] : undefined;
       const types = rte.columnNames.map(() => undefined);
-      if (single && single.columnNames.length === 0 && !rte.ordinality && !isPlainCall(single.expr)) {
+      if (
+        single &&
+        single.columnNames.length === 0 &&
+        !rte.ordinality &&
+        !isPlainCall(single.expr)
+      ) {
         return { sql: `(SELECT ${expr(single.expr, scope, printer).sql})`, types };
       }
       const calls = rte.functions.map((entry) => {
@@ -111,7 +118,11 @@ function wholeRow(
   // A function that returns one plain value: the row is the value.
   if (typeOid !== Oid.record && entry.rteKind === 'function' && rte.names.length === 1) {
     const single = entry.functions[0]?.expr;
-    if (single && single.typeOid === typeOid && printer.env.catalog.typeName(typeOid, -1) !== undefined) {
+    if (
+      single &&
+      single.typeOid === typeOid &&
+      printer.env.catalog.typeName(typeOid, -1) !== undefined
+    ) {
       const named = printer.env.catalog.tables.some((table) => table.rowTypeOid === typeOid);
       if (!named) return { sql: `${rte.alias}.${rte.names[0]}` };
     }

@@ -16,7 +16,9 @@ import type { PostgresDialectOptions } from './postgres-dialect.ts';
 import { constantSql, typeSql } from './postgres-dialect.ts';
 
 /** pg_type OIDs of pseudo-types that no cast can name. */
-const pseudoTypes: ReadonlySet<number> = new Set([2276, 2277, 2283, 2776, 3500, 5077, 5078, 2249, 2287, 2278, 2275]);
+const pseudoTypes: ReadonlySet<number> = new Set([
+  2276, 2277, 2283, 2776, 3500, 5077, 5078, 2249, 2287, 2278, 2275,
+]);
 
 interface PostgresExpr {
   (expr: Expr, scope: Scope, printer: Printer): Printed;
@@ -32,7 +34,8 @@ export function makePostgresExpr(options: PostgresDialectOptions): PostgresExpr 
     sql: text(expr, scope, printer),
   });
   const isConstantCall = (call: Extract<Expr, { kind: 'func' }>): boolean =>
-    stableFunction(call.funcId, statement) !== undefined || currentSettingOids.includes(call.funcId);
+    stableFunction(call.funcId, statement) !== undefined ||
+    currentSettingOids.includes(call.funcId);
   return Object.assign(print, { isConstantCall });
 
   function text(expr: Expr, scope: Scope, printer: Printer): string {
@@ -65,8 +68,7 @@ export function makePostgresExpr(options: PostgresDialectOptions): PostgresExpr 
         return `NULLIF(${sql(expr.args[0]!)}, ${sql(expr.args[1]!)})`;
       case 'scalarArrayOp': {
         const [left, right] = expr.args;
-        const array =
-          right!.kind === 'subLink' ? cast(sql(right!), right!.typeOid) : sql(right!);
+        const array = right!.kind === 'subLink' ? cast(sql(right!), right!.typeOid) : sql(right!);
         return `(${sql(left!)} ${operator(expr.operatorId)} ${expr.useOr ? 'ANY' : 'ALL'} (${array}))`;
       }
       case 'bool':
@@ -155,7 +157,8 @@ export function makePostgresExpr(options: PostgresDialectOptions): PostgresExpr 
 
   function constant(expr: Extract<Expr, { kind: 'const' }>, printer: Printer): string {
     if (expr.isNull) return constantSql(null, expr.typeOid, expr.typmod, printer);
-    if (expr.value !== undefined) return constantSql(expr.value, expr.typeOid, expr.typmod, printer);
+    if (expr.value !== undefined)
+      return constantSql(expr.value, expr.typeOid, expr.typmod, printer);
     const literal = options.text === undefined ? '' : literalAt(options.text, expr.location);
     const type = typeSql(expr.typeOid, expr.typmod, printer);
     if (literal === undefined) throw new Unprintable(`a constant of type ${type}`);
@@ -250,7 +253,9 @@ export function makePostgresExpr(options: PostgresDialectOptions): PostgresExpr 
     });
     const distinct = expr.distinct.length > 0 ? 'DISTINCT ' : '';
     const order =
-      expr.order.length > 0 ? ` ORDER BY ${orderWithin(expr.order, expr.args, scope, printer)}` : '';
+      expr.order.length > 0
+        ? ` ORDER BY ${orderWithin(expr.order, expr.args, scope, printer)}`
+        : '';
     return `${name}(${distinct}${args.join(', ')}${order})${filter}`;
   }
 
@@ -287,12 +292,17 @@ export function makePostgresExpr(options: PostgresDialectOptions): PostgresExpr 
     const stand = new Map<number, Printed>(
       columns.map((name, at) => [at + 1, { sql: `${alias}.${name}` }]),
     );
-    const pairs = test.kind === 'rowCompare'
-      ? test.left.map((left, at) => ({ left, right: test.right[at]!, operatorId: test.operatorIds[at]! }))
-      : (test.kind === 'bool' ? test.args : [test]).map((part) => {
-          if (part.kind !== 'op') throw new Unprintable('a comparison with a sub-select');
-          return { left: part.args[0]!, right: part.args[1]!, operatorId: part.operatorId };
-        });
+    const pairs =
+      test.kind === 'rowCompare'
+        ? test.left.map((left, at) => ({
+            left,
+            right: test.right[at]!,
+            operatorId: test.operatorIds[at]!,
+          }))
+        : (test.kind === 'bool' ? test.args : [test]).map((part) => {
+            if (part.kind !== 'op') throw new Unprintable('a comparison with a sub-select');
+            return { left: part.args[0]!, right: part.args[1]!, operatorId: part.operatorId };
+          });
     const lefts = pairs.map((pair) => printer.expr(pair.left, scope).sql);
     scope.subLinkColumns.push(stand);
     const rights = pairs.map((pair) => printer.expr(pair.right, scope).sql);
@@ -312,7 +322,11 @@ export function makePostgresExpr(options: PostgresDialectOptions): PostgresExpr 
     );
   }
 
-  function field(expr: Extract<Expr, { kind: 'fieldSelect' }>, scope: Scope, printer: Printer): string {
+  function field(
+    expr: Extract<Expr, { kind: 'fieldSelect' }>,
+    scope: Scope,
+    printer: Printer,
+  ): string {
     const { arg } = expr;
     if (arg.kind === 'row') {
       const chosen = arg.args[expr.fieldNumber - 1];

@@ -108,7 +108,8 @@ function printVar(
       level.aggregateDepth--;
     }
   }
-  if (expr.attno < 0 && expr.attno > ownAttnoMax) throw new Unprintable('a system column of PostgreSQL');
+  if (expr.attno < 0 && expr.attno > ownAttnoMax)
+    throw new Unprintable('a system column of PostgreSQL');
   const printed = level.rtes[expr.varno - 1];
   assert(printed, 'FROM is printed before what refers to it');
   const column =
@@ -168,7 +169,9 @@ function printCtes(query: Query, scope: Scope, dialect: Dialect, printer: Printe
       const declared = cte.columnTypes.map((oid, at) =>
         dialect.declaredType(oid, cte.columnTypmods[at] ?? -1),
       );
-      declared.forEach((type, at) => dialect.commonType([type, inner.types[at]], 'a recursive term'));
+      declared.forEach((type, at) =>
+        dialect.commonType([type, inner.types[at]], 'a recursive term'),
+      );
     }
     printed.columns = inner.types;
     const materialized =

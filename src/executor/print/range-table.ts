@@ -40,10 +40,15 @@ export function printRte(
     case 'subquery': {
       const inner = printer.query(rte.query, scope, names);
       const barrier =
-        rte.securityBarrier && rte.query.limitOffset === undefined && rte.query.limitCount === undefined
+        rte.securityBarrier &&
+        rte.query.limitOffset === undefined &&
+        rte.query.limitCount === undefined
           ? dialect.barrier
           : '';
-      return item(`${lateralWord(rte)}(${inner.sql}${barrier}) AS ${columns(alias, names)}`, inner.types);
+      return item(
+        `${lateralWord(rte)}(${inner.sql}${barrier}) AS ${columns(alias, names)}`,
+        inner.types,
+      );
     }
     case 'function': {
       const inner = dialect.functionRte(rte, scope, printer);

@@ -4,7 +4,12 @@ import type { Dialect, Printer, Scope } from './dialect.ts';
 import { printFrame } from './frame.ts';
 
 /** ` WINDOW w1 AS (…), …`: every window is named by its winref. */
-export function printWindows(query: Query, scope: Scope, dialect: Dialect, printer: Printer): string {
+export function printWindows(
+  query: Query,
+  scope: Scope,
+  dialect: Dialect,
+  printer: Printer,
+): string {
   const key = (clause: SortGroupClause, ordered: boolean): string => {
     const target = query.targetList.find((entry) => entry.sortGroupRef === clause.ref);
     assert(target, 'a window clause refers to a target');

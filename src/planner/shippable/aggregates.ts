@@ -149,7 +149,11 @@ const shifted = (name: 'lag' | 'lead'): AggregateRule => ({
   name,
   args(args) {
     const [value, , otherwise] = args;
-    if (otherwise?.type && value?.type && JSON.stringify(otherwise.type) !== JSON.stringify(value.type)) {
+    if (
+      otherwise?.type &&
+      value?.type &&
+      JSON.stringify(otherwise.type) !== JSON.stringify(value.type)
+    ) {
       throw new Unprintable(`${name}() with a default of another type`);
     }
     return plain(args);
@@ -158,7 +162,11 @@ const shifted = (name: 'lag' | 'lead'): AggregateRule => ({
 });
 
 const picked = (name: string): AggregateRule => ({ name, args: plain, result: ofArgument });
-const ranked = (name: string, type: Plain): AggregateRule => ({ name, args: plain, result: cast(type) });
+const ranked = (name: string, type: Plain): AggregateRule => ({
+  name,
+  args: plain,
+  result: cast(type),
+});
 
 /** Pure window functions; aggregates over windows are those above. */
 export const windowFunctions: readonly AggregateRow[] = [

@@ -15,10 +15,13 @@ export const integer =
   });
 
 const isNonZero = (arg: Argument): boolean =>
-  (typeof arg.constant === 'number' || typeof arg.constant === 'bigint') && Number(arg.constant) !== 0;
+  (typeof arg.constant === 'number' || typeof arg.constant === 'bigint') &&
+  Number(arg.constant) !== 0;
 
 const divisor = (arg: Argument): string =>
-  isNonZero(arg) ? arg.sql : `CASE WHEN ${arg.sql} = 0 THEN ${raise('division by zero')} ELSE ${arg.sql} END`;
+  isNonZero(arg)
+    ? arg.sql
+    : `CASE WHEN ${arg.sql} = 0 THEN ${raise('division by zero')} ELSE ${arg.sql} END`;
 
 /** DuckDB gives NULL for a zero divisor. */
 export const integerDivision =
@@ -29,7 +32,10 @@ export const integerDivision =
   });
 
 export const prefix =
-  (words: (sql: string) => string, result?: Exclude<ColumnarType['name'], 'DECIMAL'>): Translation =>
+  (
+    words: (sql: string) => string,
+    result?: Exclude<ColumnarType['name'], 'DECIMAL'>,
+  ): Translation =>
   ([arg]) => {
     requireComputable(arg!, 'arithmetic');
     return { sql: words(arg!.sql), type: result ? simple(result) : arg!.type };
@@ -41,7 +47,8 @@ export const absolute = prefix((sql) => `abs(${sql})`);
 
 type Real = 'FLOAT' | 'DOUBLE';
 
-const operand = (arg: Argument, type: Real): string => `CAST(${arg.unguarded?.sql ?? arg.sql} AS ${type})`;
+const operand = (arg: Argument, type: Real): string =>
+  `CAST(${arg.unguarded?.sql ?? arg.sql} AS ${type})`;
 
 /**
  * PostgreSQL refuses results that overflow to infinity. One guard around a whole chain of operators finds that, since + - *
@@ -143,7 +150,12 @@ export const wholeDecimal =
 export const decimalTypmod: Translation = ([arg, typmod]) => {
   requireComputable(arg!, 'a cast');
   const declared = numericTypmod(constantInteger(typmod, 'a numeric typmod'));
-  if (!declared || declared.scale < 0 || declared.scale > declared.precision || declared.precision > decimalPrecisionMax) {
+  if (
+    !declared ||
+    declared.scale < 0 ||
+    declared.scale > declared.precision ||
+    declared.precision > decimalPrecisionMax
+  ) {
     throw new Unprintable('a numeric type that is no DECIMAL');
   }
   const type: ColumnarType = { name: 'DECIMAL', ...declared };
@@ -168,7 +180,8 @@ export const decimalRound: Translation = ([arg, digits]) => {
   const scale = constantInteger(digits, 'round to a number of digits');
   if (!from) return { sql: arg!.sql };
   const precision = from.precision - from.scale + 1 + scale;
-  if (scale < 0 || precision > decimalPrecisionMax) throw new Unprintable(`round to ${scale} digits`);
+  if (scale < 0 || precision > decimalPrecisionMax)
+    throw new Unprintable(`round to ${scale} digits`);
   const type: ColumnarType = { name: 'DECIMAL', precision, scale };
   return { sql: `CAST(${arg!.sql} AS ${duckTypeName(type)})`, type };
 };

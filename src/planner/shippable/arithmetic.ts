@@ -141,8 +141,20 @@ export const arithmetic: readonly ShippableRow[] = [
   [237, 'int2(double precision)', castTo('SMALLINT')],
   [2558, 'int4(boolean)', castTo('INTEGER')],
   [2557, 'bool(integer)', castTo('BOOLEAN')],
-  [1899, 'int4or(integer, integer)', ([l, r]) => ({ sql: `(${l!.sql} | ${r!.sql})`, type: l!.type })],
-  [1898, 'int4and(integer, integer)', ([l, r]) => ({ sql: `(${l!.sql} & ${r!.sql})`, type: l!.type })],
+  [
+    1899,
+    'int4or(integer, integer)',
+    ([l, r]) => ({ sql: `(${l!.sql} | ${r!.sql})`, type: l!.type }),
+  ],
+  [
+    1898,
+    'int4and(integer, integer)',
+    ([l, r]) => ({ sql: `(${l!.sql} & ${r!.sql})`, type: l!.type }),
+  ],
   [1905, 'int8or(bigint, bigint)', ([l, r]) => ({ sql: `(${l!.sql} | ${r!.sql})`, type: l!.type })],
-  [1904, 'int8and(bigint, bigint)', ([l, r]) => ({ sql: `(${l!.sql} & ${r!.sql})`, type: l!.type })],
+  [
+    1904,
+    'int8and(bigint, bigint)',
+    ([l, r]) => ({ sql: `(${l!.sql} & ${r!.sql})`, type: l!.type }),
+  ],
 ];

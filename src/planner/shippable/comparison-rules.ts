@@ -6,7 +6,10 @@ import { requireByteCollation, requireComputable, simple } from './shippable.ts'
 /** DuckDB compares decimals at their greater scale: both must still fit there. */
 function requireCommonDecimal(left: Printed, right: Printed): void {
   if (left.type?.name !== 'DECIMAL' || right.type?.name !== 'DECIMAL') return;
-  const whole = Math.max(left.type.precision - left.type.scale, right.type.precision - right.type.scale);
+  const whole = Math.max(
+    left.type.precision - left.type.scale,
+    right.type.precision - right.type.scale,
+  );
   const scale = Math.max(left.type.scale, right.type.scale);
   if (whole + scale > decimalPrecisionMax) {
     throw new Unprintable('a comparison of numerics that have no common DECIMAL');
@@ -27,7 +30,8 @@ export function compared(
   requireComputable(right, 'a comparison');
   requireCommonDecimal(left, right);
   for (const { type } of [left, right]) {
-    if (type?.name === 'VARCHAR' || type?.name === 'BPCHAR') requireByteCollation(facts.inputCollation);
+    if (type?.name === 'VARCHAR' || type?.name === 'BPCHAR')
+      requireByteCollation(facts.inputCollation);
   }
   return [comparable(left), comparable(right)];
 }

@@ -58,7 +58,10 @@ const trunc =
     if (!truncUnits.has(name)) throw new Unprintable(`date_trunc('${name}')`);
     const at = local(value!, type);
     const sql = `date_trunc('${name}', ${at})`;
-    return { sql: type === 'TIMESTAMPTZ' ? `CAST(${sql} AS TIMESTAMPTZ)` : sql, type: simple(type) };
+    return {
+      sql: type === 'TIMESTAMPTZ' ? `CAST(${sql} AS TIMESTAMPTZ)` : sql,
+      type: simple(type),
+    };
   };
 
 const decimal = (precision: number, scale: number): ColumnarType => ({
@@ -86,7 +89,11 @@ const extract =
     }
     if (name === 'epoch' && from === 'DATE') {
       return {
-        sql: ordinary(at, `CAST(date_diff('day', DATE '1970-01-01', ${at}) * 86400 AS DECIMAL(20,0))`, plain),
+        sql: ordinary(
+          at,
+          `CAST(date_diff('day', DATE '1970-01-01', ${at}) * 86400 AS DECIMAL(20,0))`,
+          plain,
+        ),
         type: decimal(20, 0),
       };
     }
@@ -94,7 +101,10 @@ const extract =
       return { sql: ordinary(at, seconds(`epoch_us(${at})`), plain), type: decimal(26, 6) };
     }
     if (name === 'second' && from !== 'DATE') {
-      return { sql: ordinary(at, seconds(`date_part('microseconds', ${at})`), plain), type: decimal(26, 6) };
+      return {
+        sql: ordinary(at, seconds(`date_part('microseconds', ${at})`), plain),
+        type: decimal(26, 6),
+      };
     }
     throw new Unprintable(`extract(${name})`);
   };
@@ -161,7 +171,10 @@ const cast =
     return { sql: `CAST(${value!.sql} AS ${to})`, type: simple(to) };
   };
 
-const finite: Translation = ([value]) => ({ sql: `isfinite(${value!.sql})`, type: simple('BOOLEAN') });
+const finite: Translation = ([value]) => ({
+  sql: `isfinite(${value!.sql})`,
+  type: simple('BOOLEAN'),
+});
 
 /** Dates and times. What depends on TimeZone is shippable under UTC only. Left out: age, to_char, time zones by name. */
 export const datetime: readonly ShippableRow[] = [

@@ -1,14 +1,19 @@
 import { assert } from '../../base/index.ts';
 import type { Expr, SubLinkExpr } from '../../analyzer/tree.ts';
-import type { Printed, Printer, Scope } from '../../executor/print/index.ts';
+import type {
+  Dialect,
+  Printed,
+  Printer,
+  Scope,
+  StatementContext,
+} from '../../executor/print/index.ts';
 import { Unprintable, duckTypeName, sqlValue, stableFunction } from '../../executor/print/index.ts';
 import { Oid, arrayOidOf } from '../../types/oid.ts';
 import type { PgArray, Value } from '../../types/value.ts';
 import type { AggregateRule } from './aggregates.ts';
 import { columnarTypeOf } from './column-type.ts';
 import { compared } from './comparison-rules.ts';
-import type { DuckdbDialectOptions } from './duckdb-dialect.ts';
-import { commonType } from './duckdb-dialect.ts';
+import { checkKey, commonType } from './common-type.ts';
 import { duckConstant } from './literals.ts';
 import type { Argument, CallFacts } from './shippable.ts';
 import { requireByteCollation, simple } from './shippable.ts';
@@ -21,13 +26,23 @@ const arrayElementsMax = 200;
 
 const boolean = simple('BOOLEAN');
 
-export function makeDuckdbExpr(options: DuckdbDialectOptions) {
-  const utcNames: ReadonlySet<string> = new Set(['UTC', 'Etc/UTC', 'UCT', 'Etc/UCT', 'Zulu', 'GMT', 'Etc/GMT']);
-  const utc = options.statement === undefined || utcNames.has(options.statement.types.timeZone);
+/** `statement` undefined (at planning time): TimeZone is taken to be UTC, constants of the statement print as NULL. */
+export function makeDuckdbExpr(statement: StatementContext | undefined): Dialect['expr'] {
+  const utcNames: ReadonlySet<string> = new Set([
+    'UTC',
+    'Etc/UTC',
+    'UCT',
+    'Etc/UCT',
+    'Zulu',
+    'GMT',
+    'Etc/GMT',
+  ]);
+  const utc = statement === undefined || utcNames.has(statement.types.timeZone);
 
   return (expr: Expr, scope: Scope, printer: Printer): Printed => {
     const printed = print(expr, scope, printer);
-    if (printed.sql.length > expressionCharsMax) throw new Unprintable('an expression nested too deeply');
+    if (printed.sql.length > expressionCharsMax)
+      throw new Unprintable('an expression nested too deeply');
     return printed;
   };
 
@@ -47,16 +62,19 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
     switch (expr.kind) {
       case 'const':
         if (expr.isNull) return duckConstant(null, expr.typeOid, expr.typmod);
-        if (expr.value === undefined) throw new Unprintable(`a constant of type ${typeTitle(expr.typeOid, printer)}`);
+        if (expr.value === undefined)
+          throw new Unprintable(`a constant of type ${typeTitle(expr.typeOid, printer)}`);
         return duckConstant(expr.value, expr.typeOid, expr.typmod);
       case 'param': {
-        if (expr.paramKind !== 'extern') throw new Unprintable(`a parameter of kind ${expr.paramKind}`);
-        if (printer.env.params) return duckConstant(printer.env.params[expr.id - 1] ?? null, expr.typeOid, -1);
+        if (expr.paramKind !== 'extern')
+          throw new Unprintable(`a parameter of kind ${expr.paramKind}`);
+        if (printer.env.params)
+          return duckConstant(printer.env.params[expr.id - 1] ?? null, expr.typeOid, -1);
         if (expr.typeOid === Oid.numeric) return { sql: 'NULL' };
         return duckConstant(null, expr.typeOid, -1);
       }
       case 'func': {
-        const stable = stableFunction(expr.funcId, options.statement);
+        const stable = stableFunction(expr.funcId, statement);
         if (stable) {
           const { value, typeOid } = stable(expr.typeOid);
           return duckConstant(value, typeOid, -1);
@@ -65,7 +83,8 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
           const value = constantOf(expr, printer);
           if (typeof value === 'number') return duckConstant(value, Oid.float8, -1);
         }
-        if (expr.returnsSet || expr.variadic) throw new Unprintable(functionTitle(expr.funcId, printer));
+        if (expr.returnsSet || expr.variadic)
+          throw new Unprintable(functionTitle(expr.funcId, printer));
         return call(expr.funcId, expr.args, expr.inputCollation);
       }
       case 'op':
@@ -79,7 +98,10 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
         requireEquality(expr.funcId, printer);
         const [first, second] = expr.args.map(sub);
         const [left, right] = compared([first!, second!], expr);
-        return { sql: `CASE WHEN ${left} = ${right} THEN NULL ELSE ${first!.sql} END`, type: first!.type };
+        return {
+          sql: `CASE WHEN ${left} = ${right} THEN NULL ELSE ${first!.sql} END`,
+          type: first!.type,
+        };
       }
       case 'scalarArrayOp':
         return arrayComparison(expr, argument, facts(expr.inputCollation), printer);
@@ -106,12 +128,13 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
         return alternatives(expr.op.toUpperCase(), args);
       }
       case 'sqlValue': {
-        if (!options.statement) return duckConstant(null, expr.typeOid, expr.typmod);
-        const fact = sqlValue(expr.op, options.statement);
+        if (!statement) return duckConstant(null, expr.typeOid, expr.typmod);
+        const fact = sqlValue(expr.op, statement);
         if (!fact || expr.typmod >= 0) throw new Unprintable(expr.op);
         const constant = duckConstant(fact.value, fact.typeOid, -1);
         if (fact.typeOid === expr.typeOid) return constant;
-        if (!utc || (expr.typeOid !== Oid.date && expr.typeOid !== Oid.timestamp)) throw new Unprintable(expr.op);
+        if (!utc || (expr.typeOid !== Oid.date && expr.typeOid !== Oid.timestamp))
+          throw new Unprintable(expr.op);
         const type = columnarTypeOf(expr.typeOid, -1)!;
         return { sql: `CAST(${constant.sql} AS ${duckTypeName(type)})`, type };
       }
@@ -129,12 +152,15 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
         if (arg.type === undefined) return arg;
         // A numeric that loses its typmod keeps its digits.
         if (arg.type.name === 'DECIMAL' && expr.typeOid === Oid.numeric) return arg;
-        if (to?.name !== arg.type.name) throw new Unprintable(`a cast to ${typeTitle(expr.typeOid, printer)}`);
+        if (to?.name !== arg.type.name)
+          throw new Unprintable(`a cast to ${typeTitle(expr.typeOid, printer)}`);
         return arg;
       }
       case 'coerceViaIo': {
         const arg = sub(expr.arg);
-        const text = expr.typeOid === Oid.text || (expr.typeOid === Oid.varchar && expr.arg.typeOid !== Oid.bool);
+        const text =
+          expr.typeOid === Oid.text ||
+          (expr.typeOid === Oid.varchar && expr.arg.typeOid !== Oid.bool);
         if (text && ['SMALLINT', 'INTEGER', 'BIGINT', 'UUID'].includes(arg.type?.name ?? '')) {
           return { sql: `CAST(${arg.sql} AS VARCHAR)`, type: simple('VARCHAR') };
         }
@@ -147,7 +173,8 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
         return sub(expr.arg);
       case 'aggref': {
         const rule = aggregateRules.get(expr.funcId);
-        if (!rule || expr.aggKind !== 'normal' || expr.variadic) throw new Unprintable(functionTitle(expr.funcId, printer));
+        if (!rule || expr.aggKind !== 'normal' || expr.variadic)
+          throw new Unprintable(functionTitle(expr.funcId, printer));
         if (expr.levelsUp > 0) throw new Unprintable('an aggregate of an outer query');
         return aggregate(expr, rule, scope, printer, argument, facts(expr.inputCollation));
       }
@@ -186,8 +213,9 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
     const inputs = expr.args.filter((arg) => !arg.junk).map((arg) => argument(arg.expr));
     const args = expr.star ? ['*'] : rule.args(inputs, facts);
     if (expr.distinct.length > 0) {
-      if (rule.ordered) throw new Unprintable(`${functionTitle(expr.funcId, printer)} of DISTINCT values`);
-      for (const input of inputs) options.checkKey(input, undefined, false);
+      if (rule.ordered)
+        throw new Unprintable(`${functionTitle(expr.funcId, printer)} of DISTINCT values`);
+      for (const input of inputs) checkKey(input, undefined, false);
     }
     // Only aggregates that say so depend on the order of their input.
     const order = rule.ordered
@@ -195,7 +223,7 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
           const target = expr.args.find((entry) => entry.sortGroupRef === clause.ref);
           assert(target, 'an aggregate orders by one of its arguments');
           const key = printer.expr(target.expr, scope);
-          options.checkKey(key, target, true);
+          checkKey(key, target, true);
           return `${key.sql} ${clause.descending ? 'DESC' : 'ASC'} NULLS ${clause.nullsFirst ? 'FIRST' : 'LAST'}`;
         })
       : [];
@@ -205,19 +233,29 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
     return rule.result(`${rule.name}(${distinct}${args.join(', ')}${orderBy})${filter}`, inputs);
   }
 
-  function caseExpr(expr: Extract<Expr, { kind: 'case' }>, scope: Scope, printer: Printer): Printed {
+  function caseExpr(
+    expr: Extract<Expr, { kind: 'case' }>,
+    scope: Scope,
+    printer: Printer,
+  ): Printed {
     if (expr.arg) scope.caseTests.push(printer.expr(expr.arg, scope));
     const whens = expr.whens.map(({ when }) => printer.expr(when, scope).sql);
     if (expr.arg) scope.caseTests.pop();
     const thens = expr.whens.map(({ then }) => printer.expr(then, scope));
     const otherwise = expr.otherwise && printer.expr(expr.otherwise, scope);
-    const type = commonType([...thens, ...(otherwise ? [otherwise] : [])].map((branch) => branch.type), 'CASE of numerics of unlike scale');
+    const type = commonType(
+      [...thens, ...(otherwise ? [otherwise] : [])].map((branch) => branch.type),
+      'CASE of numerics of unlike scale',
+    );
     const branches = thens.map((then, at) => `WHEN ${whens[at]} THEN ${then.sql}`).join(' ');
     return { sql: `CASE ${branches}${otherwise ? ` ELSE ${otherwise.sql}` : ''} END`, type };
   }
 
   function alternatives(name: string, args: readonly Printed[]): Printed {
-    const type = commonType(args.map((arg) => arg.type), `${name} of numerics of unlike scale`);
+    const type = commonType(
+      args.map((arg) => arg.type),
+      `${name} of numerics of unlike scale`,
+    );
     return { sql: `${name}(${args.map((arg) => arg.sql).join(', ')})`, type };
   }
 
@@ -226,14 +264,29 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
     if (expr.linkKind === 'exists') return { sql: `EXISTS (${inner.sql})`, type: boolean };
     if (expr.linkKind === 'expr') return { sql: `(${inner.sql})`, type: inner.types[0] };
     const test = expr.testExpr;
-    const operator = test?.kind === 'op' ? printer.env.catalog.operatorName(test.operatorId)?.replace(/^pg_catalog\./, '') : undefined;
-    const words = expr.linkKind === 'any' && operator === '=' ? 'IN' : expr.linkKind === 'all' && operator === '<>' ? 'NOT IN' : undefined;
-    if (!words || test?.kind !== 'op') throw new Unprintable(`a sub-select compared by ${operator ?? 'rows'} ${expr.linkKind.toUpperCase()}`);
+    const operator =
+      test?.kind === 'op'
+        ? printer.env.catalog.operatorName(test.operatorId)?.replace(/^pg_catalog\./, '')
+        : undefined;
+    const words =
+      expr.linkKind === 'any' && operator === '='
+        ? 'IN'
+        : expr.linkKind === 'all' && operator === '<>'
+          ? 'NOT IN'
+          : undefined;
+    if (!words || test?.kind !== 'op')
+      throw new Unprintable(
+        `a sub-select compared by ${operator ?? 'rows'} ${expr.linkKind.toUpperCase()}`,
+      );
     if (!functionRules.has(test.funcId)) throw new Unprintable(functionTitle(test.funcId, printer));
     const alias = printer.freshAlias();
     const columns = inner.types.map((_, at) => `c${at + 1}`);
     const left = printer.expr(test.args[0]!, scope);
-    scope.subLinkColumns.push(new Map(columns.map((name, at) => [at + 1, { sql: `${alias}.${name}`, type: inner.types[at] }])));
+    scope.subLinkColumns.push(
+      new Map(
+        columns.map((name, at) => [at + 1, { sql: `${alias}.${name}`, type: inner.types[at] }]),
+      ),
+    );
     const right = printer.expr(test.args[1]!, scope);
     scope.subLinkColumns.pop();
     const [l, r] = compared([left, right], test);
@@ -263,7 +316,8 @@ export function makeDuckdbExpr(options: DuckdbDialectOptions) {
         type: boolean,
       };
     }
-    if (elements.length > arrayElementsMax) throw new Unprintable(`an array of ${elements.length} elements`);
+    if (elements.length > arrayElementsMax)
+      throw new Unprintable(`an array of ${elements.length} elements`);
     const parts = elements.map((element) => rule([left, element], facts).sql);
     return { sql: `(${parts.join(expr.useOr ? ' OR ' : ' AND ')})`, type: boolean };
   }
@@ -323,24 +377,21 @@ const functionTitle = (oid: number, printer: Printer): string =>
 const typeTitle = (oid: number, printer: Printer): string =>
   (printer.env.catalog.typeName(oid, -1) ?? `OID ${oid}`).replace(/^pg_catalog\./, '');
 
-const booleanTests: Record<
-  Extract<Expr, { kind: 'booleanTest' }>['test'],
-  (x: string) => string
-> = {
-  true: (x) => `COALESCE(${x}, FALSE)`,
-  notTrue: (x) => `(NOT COALESCE(${x}, FALSE))`,
-  false: (x) => `(NOT COALESCE(${x}, TRUE))`,
-  notFalse: (x) => `COALESCE(${x}, TRUE)`,
-  unknown: (x) => `(${x} IS NULL)`,
-  notUnknown: (x) => `(${x} IS NOT NULL)`,
-};
+const booleanTests: Record<Extract<Expr, { kind: 'booleanTest' }>['test'], (x: string) => string> =
+  {
+    true: (x) => `COALESCE(${x}, FALSE)`,
+    notTrue: (x) => `(NOT COALESCE(${x}, FALSE))`,
+    false: (x) => `(NOT COALESCE(${x}, TRUE))`,
+    notFalse: (x) => `COALESCE(${x}, TRUE)`,
+    unknown: (x) => `(${x} IS NULL)`,
+    notUnknown: (x) => `(${x} IS NOT NULL)`,
+  };
 
 function elementTypeOf(arrayOid: number): number {
   const element = elementOids.get(arrayOid);
   if (element === undefined) throw new Unprintable(`an array of the type with OID ${arrayOid}`);
   return element;
 }
-
 
 const elementOids: ReadonlyMap<number, number> = new Map(
   [...arrayOidOf].map(([element, array]) => [array, element]),

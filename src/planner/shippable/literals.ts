@@ -1,6 +1,11 @@
 import { assert, pgEpochUnixMicros } from '../../base/index.ts';
 import type { ColumnarType, Printed } from '../../executor/print/index.ts';
-import { Unprintable, decimalPrecisionMax, duckTypeName, valueText } from '../../executor/print/index.ts';
+import {
+  Unprintable,
+  decimalPrecisionMax,
+  duckTypeName,
+  valueText,
+} from '../../executor/print/index.ts';
 import { Oid } from '../../types/oid.ts';
 import {
   dateInfinity,
@@ -55,10 +60,10 @@ function literal(value: Exclude<Value, null>, type: ColumnarType, typeOid: numbe
     case 'INTEGER':
     case 'BIGINT':
     case 'UINTEGER':
-      return `CAST(${String(value)} AS ${type.name})`;
+      return `CAST(${String(value as number | bigint)} AS ${type.name})`;
     case 'FLOAT':
     case 'DOUBLE':
-      return `CAST('${Object.is(value, -0) ? '-0' : String(value)}' AS ${type.name})`;
+      return `CAST('${Object.is(value, -0) ? '-0' : String(value as number)}' AS ${type.name})`;
     case 'DATE': {
       const days = value as number;
       if (days === dateInfinity) return `CAST('infinity' AS DATE)`;

@@ -3,7 +3,7 @@ import type { CatalogSnapshot } from '../../catalog/types.ts';
 import type { Printed, RelationRequest } from '../../executor/print/index.ts';
 import { Unprintable, printQuery } from '../../executor/print/index.ts';
 import { Oid } from '../../types/oid.ts';
-import type { StatementContext } from '../../executor/types.ts';
+import type { StatementContext } from '../../executor/print/index.ts';
 import type { Value } from '../../types/value.ts';
 import { SystemColumn } from '../nodes.ts';
 import { columnarTypeOf } from './column-type.ts';
@@ -36,7 +36,10 @@ export function relationColumn(
     typmod = column?.typmod ?? -1;
   }
   const type = typeOid === undefined ? undefined : columnarTypeOf(typeOid, typmod);
-  if (!type) throw new Unprintable(`a column of the type ${catalog.typeName(typeOid ?? 0, typmod) ?? 'unknown'}`);
+  if (!type)
+    throw new Unprintable(
+      `a column of the type ${catalog.typeName(typeOid ?? 0, typmod) ?? 'unknown'}`,
+    );
   return { name: `c${attno}`, type };
 }
 

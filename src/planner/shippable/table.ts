@@ -17,7 +17,9 @@ export const shippableFunctions: readonly ShippableRow[] = [
 
 export const shippableAggregates: readonly AggregateRow[] = [...aggregates, ...windowFunctions];
 
-function byOid<Rule>(rows: readonly (readonly [number, string, Rule])[]): ReadonlyMap<number, Rule> {
+function byOid<Rule>(
+  rows: readonly (readonly [number, string, Rule])[],
+): ReadonlyMap<number, Rule> {
   const map = new Map<number, Rule>();
   for (const [oid, signature, rule] of rows) {
     assert(!map.has(oid), `${signature} stands twice in the shippability table`);

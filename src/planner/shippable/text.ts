@@ -8,7 +8,10 @@ const upperLetters = lowerLetters.toUpperCase();
 const fn =
   (words: (...args: string[]) => string, result: 'VARCHAR' | 'INTEGER' | 'BOOLEAN'): Translation =>
   (args) => ({
-    sql: result === 'INTEGER' ? `CAST(${words(...args.map((arg) => arg.sql))} AS INTEGER)` : words(...args.map((arg) => arg.sql)),
+    sql:
+      result === 'INTEGER'
+        ? `CAST(${words(...args.map((arg) => arg.sql))} AS INTEGER)`
+        : words(...args.map((arg) => arg.sql)),
     type: simple(result),
   });
 
@@ -35,7 +38,8 @@ const letterCase =
     if (inputCollation !== 950 && inputCollation !== 951) {
       throw new Unprintable(`a collation with OID ${inputCollation}`);
     }
-    const [from, to] = name === 'lower' ? [upperLetters, lowerLetters] : [lowerLetters, upperLetters];
+    const [from, to] =
+      name === 'lower' ? [upperLetters, lowerLetters] : [lowerLetters, upperLetters];
     return {
       sql: `CASE WHEN ${ascii} THEN ${name}(${x}) ELSE translate(${x}, '${from}', '${to}') END`,
       type: simple('VARCHAR'),

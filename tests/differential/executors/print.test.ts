@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Unprintable } from './dialect.ts';
-import type { Mirror } from './mirror.test-support.ts';
-import { openMirror, testStatement } from './mirror.test-support.ts';
-import { postgresDialect } from './postgres-dialect.ts';
-import { printQuery } from './printer.ts';
-import { schema, statements } from './statements.test-support.ts';
+import { Unprintable } from '../../../src/executor/print/dialect.ts';
+import type { Mirror } from './mirror.ts';
+import { openMirror, testStatement } from './mirror.ts';
+import { postgresDialect } from '../../../src/executor/print/postgres-dialect.ts';
+import { printQuery } from '../../../src/executor/print/printer.ts';
+import { schema, statements } from './statements.ts';
 
 let mirror: Mirror;
 beforeAll(async () => {
@@ -39,7 +39,7 @@ test.each(statements.map((text) => [text]))('%s', async (text) => {
   const actual = await mirror.handle.query(printed, []).catch((error: Error) => {
     throw new Error(`${error.message}\n${printed}`);
   });
-  expect(actual.rows, printed).toEqual(expected.rows);
+  expect({ printed, rows: actual.rows }).toEqual({ printed, rows: expected.rows });
   expect(actual.fields.map((field) => field.typeOid)).toEqual(
     expected.fields.map((field) => field.typeOid),
   );

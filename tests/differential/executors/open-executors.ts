@@ -1,21 +1,21 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { manualClock } from '../../base/index.ts';
-import type { Query } from '../../analyzer/tree.ts';
-import { openDuckdb } from '../../duckdb/index.ts';
-import { findScans } from '../../planner/scans.ts';
-import { normalizeQuery } from '../../planner/normalize.ts';
-import { openStorage, sharedScope } from '../../storage/index.ts';
-import type { Storage, StorageTransaction } from '../../storage/index.ts';
-import { pgType } from '../../types/registry.ts';
-import { defaultTypeContext } from '../../types/type.ts';
-import type { Row, Value } from '../../types/value.ts';
-import { createColumnar } from '../columnar/index.ts';
-import { createPostgres, pgliteFallback } from '../postgres/index.ts';
-import type { ExecutionContext, RowSource, RunSelect } from '../types.ts';
-import type { Mirror } from './mirror.test-support.ts';
-import { openMirror, testStatement } from './mirror.test-support.ts';
+import { manualClock } from '../../../src/base/index.ts';
+import type { Query } from '../../../src/analyzer/tree.ts';
+import { openDuckdb } from '../../../src/duckdb/index.ts';
+import { findScans } from '../../../src/planner/scans.ts';
+import { normalizeQuery } from '../../../src/planner/normalize.ts';
+import { openStorage, sharedScope } from '../../../src/storage/index.ts';
+import type { Storage, StorageTransaction } from '../../../src/storage/index.ts';
+import { pgType } from '../../../src/types/registry.ts';
+import { defaultTypeContext } from '../../../src/types/type.ts';
+import type { Row, Value } from '../../../src/types/value.ts';
+import { createColumnar } from '../../../src/executor/columnar/index.ts';
+import { createPostgres, pgliteFallback } from '../../../src/executor/postgres/index.ts';
+import type { ExecutionContext, RowSource, RunSelect } from '../../../src/executor/types.ts';
+import type { Mirror } from './mirror.ts';
+import { openMirror, testStatement } from './mirror.ts';
 
 /** Both printing executors over a storage that holds the mirror's rows. */
 export interface TestExecutors {
@@ -57,7 +57,10 @@ export async function openExecutors(schema: string): Promise<TestExecutors> {
   const storage = await openStorage({ dataDir, clock: manualClock(1_000_000n) });
   for (const table of mirror.catalog.tables) {
     const { stored } = table;
-    const { rows } = await mirror.handle.query(`SELECT * FROM ${stored.namespace}.${stored.name}`, []);
+    const { rows } = await mirror.handle.query(
+      `SELECT * FROM ${stored.namespace}.${stored.name}`,
+      [],
+    );
     const transaction = storage.begin();
     transaction.newStatement();
     const values = rows.map((row) =>
@@ -106,14 +109,18 @@ export async function openExecutors(schema: string): Promise<TestExecutors> {
       const transaction = options.transaction ?? storage.begin();
       if (!options.transaction) transaction.newStatement();
       const context = contextOf(query, text, transaction, options);
-      const types = query.targetList.filter((target) => !target.junk).map((target) => target.expr.typeOid);
+      const types = query.targetList
+        .filter((target) => !target.junk)
+        .map((target) => target.expr.typeOid);
       const out: (string | null)[][] = [];
       try {
         for await (const batch of executor(query, context)) {
           for (const row of batch) {
             out.push(
               row.map((value, at) =>
-                value === null ? null : (pgType(types[at]!)?.format(value, defaultTypeContext) ?? String(value)),
+                value === null
+                  ? null
+                  : (pgType(types[at]!)?.format(value, defaultTypeContext) ?? (value as string)),
               ),
             );
           }
@@ -146,9 +153,8 @@ export async function storedRows(
 async function collect(
   transaction: StorageTransaction,
   table: Parameters<StorageTransaction['scan']>[0],
-): Promise<import('../../storage/index.ts').StoredRow[]> {
-  const rows: import('../../storage/index.ts').StoredRow[] = [];
+): Promise<import('../../../src/storage/index.ts').StoredRow[]> {
+  const rows: import('../../../src/storage/index.ts').StoredRow[] = [];
   for await (const batch of transaction.scan(table, { scope: sharedScope })) rows.push(...batch);
   return rows;
 }
-

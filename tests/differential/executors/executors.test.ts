@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NotShippable } from '../not-shippable.ts';
-import type { TestExecutors } from '../print/executors.test-support.ts';
-import { openExecutors, storedRows } from '../print/executors.test-support.ts';
-import { schema, statements } from '../print/statements.test-support.ts';
-import { columnarSupports } from '../../planner/shippable/index.ts';
-import { postgresSupports } from '../postgres/index.ts';
+import { NotShippable } from '../../../src/executor/not-shippable.ts';
+import type { TestExecutors } from './open-executors.ts';
+import { openExecutors, storedRows } from './open-executors.ts';
+import { schema, statements } from './statements.ts';
+import { columnarSupports } from '../../../src/planner/shippable/index.ts';
+import { postgresSupports } from '../../../src/executor/postgres/index.ts';
 
 let db: TestExecutors;
 beforeAll(async () => {
@@ -26,10 +26,13 @@ async function compareAll(): Promise<{ columnar: number; postgres: number }> {
         const rows = await db.run(db[name], query, text);
         count[name]++;
         if (JSON.stringify(rows) !== JSON.stringify(expected)) {
-          failures.push(`${name}: ${text}\nexpected ${JSON.stringify(expected)}\nactual   ${JSON.stringify(rows)}`);
+          failures.push(
+            `${name}: ${text}\nexpected ${JSON.stringify(expected)}\nactual   ${JSON.stringify(rows)}`,
+          );
         }
       } catch (error) {
-        if (!(error instanceof NotShippable)) failures.push(`${name}: ${text}\n${(error as Error).message}`);
+        if (!(error instanceof NotShippable))
+          failures.push(`${name}: ${text}\n${(error as Error).message}`);
       }
     };
     if (columnarSupports(query, db.mirror.catalog) === undefined) await judge('columnar');
@@ -51,10 +54,20 @@ describe('the same rows as PostgreSQL', () => {
     await db.storage.flush(item, {});
     const { transaction, rows } = await storedRows(db, item);
     const second = rows.find((row) => row.values[0] === 2)!;
-    await transaction.update(item, second, second.values.map((value, at) => (at === 3 ? 11 : value)));
-    await transaction.delete(item, rows.find((row) => row.values[0] === 4)!, 'soft');
+    await transaction.update(
+      item,
+      second,
+      second.values.map((value, at) => (at === 3 ? 11 : value)),
+    );
+    await transaction.delete(
+      item,
+      rows.find((row) => row.values[0] === 4)!,
+      'soft',
+    );
     await transaction.commit({ sync: false });
-    await db.mirror.handle.query('update item set qty = 11 where id = 2; delete from item where id = 4');
+    await db.mirror.handle.query(
+      'update item set qty = 11 where id = 2; delete from item where id = 4',
+    );
     await compareAll();
   }, 60_000);
 
@@ -65,7 +78,8 @@ describe('the same rows as PostgreSQL', () => {
 });
 
 test('parameters', async () => {
-  const text = 'select id, name from item where id = any($1) and name > $2 and price < $3 order by id';
+  const text =
+    'select id, name from item where id = any($1) and name > $2 and price < $3 order by id';
   const paramTypes = [1007, 25, 1700];
   const query = await db.analyze(text, paramTypes);
   const array = { kind: 'array', elements: [1, 2, 5, null], dims: [4], lowerBounds: [1] } as const;
@@ -85,7 +99,10 @@ test('a transaction sees its own writes', async () => {
   const counts = await Promise.all(
     [db.columnar, db.postgres].map((executor) => db.run(executor, query, text, { transaction })),
   );
-  expect(counts.map(([row]) => row![0])).toEqual([String(rows.length - 1), String(rows.length - 1)]);
+  expect(counts.map(([row]) => row![0])).toEqual([
+    String(rows.length - 1),
+    String(rows.length - 1),
+  ]);
   await transaction.rollback();
   expect(await db.run(db.columnar, query, text)).toEqual([[String(rows.length)]]);
 });

@@ -1,18 +1,18 @@
-import { createAnalyzer, analyzerParameters } from '../../analyzer/index.ts';
-import type { Query } from '../../analyzer/tree.ts';
-import { readNames } from '../../catalog/names.ts';
-import { catalogSnapshot } from '../../catalog/snapshot.ts';
-import type { CatalogSnapshot, CatalogTable } from '../../catalog/types.ts';
-import { openPglite } from '../../pglite/index.ts';
-import type { PgliteHandle } from '../../pglite/index.ts';
-import { columnarTypeOf } from '../../planner/shippable/index.ts';
-import { duckConstant } from '../../planner/shippable/literals.ts';
-import { pgType } from '../../types/registry.ts';
-import type { StatementContext } from '../types.ts';
-import { defaultTypeContext } from '../../types/type.ts';
-import { duckTypeName } from './columnar-type.ts';
-import type { PrintEnvironment } from './dialect.ts';
-import { Unprintable } from './dialect.ts';
+import { createAnalyzer, analyzerParameters } from '../../../src/analyzer/index.ts';
+import type { Query } from '../../../src/analyzer/tree.ts';
+import { readNames } from '../../../src/catalog/names.ts';
+import { catalogSnapshot } from '../../../src/catalog/snapshot.ts';
+import type { CatalogSnapshot, CatalogTable } from '../../../src/catalog/types.ts';
+import { openPglite } from '../../../src/pglite/index.ts';
+import type { PgliteHandle } from '../../../src/pglite/index.ts';
+import { columnarTypeOf } from '../../../src/planner/shippable/index.ts';
+import { duckConstant } from '../../../src/planner/shippable/literals.ts';
+import { pgType } from '../../../src/types/registry.ts';
+import type { StatementContext } from '../../../src/executor/types.ts';
+import { defaultTypeContext } from '../../../src/types/type.ts';
+import { duckTypeName } from '../../../src/executor/print/columnar-type.ts';
+import type { PrintEnvironment } from '../../../src/executor/print/dialect.ts';
+import { Unprintable } from '../../../src/executor/print/dialect.ts';
 
 /** PostgreSQL with some tables in it, the catalog as pgtide sees it, and analysis of statements. */
 export interface Mirror {
@@ -61,7 +61,10 @@ export async function openMirror(schema: string): Promise<Mirror> {
   const names = await readNames(connection);
   const tables = await readTables(handle);
   const catalog = catalogSnapshot({ version: 1, tables, sequences: [], virtuals: [], names });
-  const analyzer = createAnalyzer(() => handle, () => 1);
+  const analyzer = createAnalyzer(
+    () => handle,
+    () => 1,
+  );
   return {
     handle,
     catalog,
