@@ -8,7 +8,7 @@ import { postgresSupports } from '../../../src/executor/postgres/index.ts';
 
 let db: TestExecutors;
 beforeAll(async () => {
-  // Without infinities, which keep rows from DuckDB (tested below).
+  // Without infinities, which the columnar executor leaves to others (NotShippable).
   db = await openExecutors(`${schema}; update item set made = null, day = null where id = 3`);
 }, 60_000);
 afterAll(async () => {
@@ -125,4 +125,18 @@ test('more rows than the limit are refused, naming why', async () => {
     code: '54000',
     report: { detail: 'Only PostgreSQL computes to_char() exactly.' },
   });
+});
+
+test('a hot row that DuckDB cannot hold leaves the query to another executor', async () => {
+  const sale = db.mirror.catalog.tables.find((table) => table.stored.name === 'sale')!.stored;
+  const transaction = db.storage.begin();
+  transaction.newStatement();
+  await transaction.insert(sale, '', [1000, 1, 1, 2147483647]);
+  const text = 'select max(at) from sale';
+  const query = await db.analyze(text);
+  await expect(db.run(db.columnar, query, text, { transaction })).rejects.toBeInstanceOf(
+    NotShippable,
+  );
+  expect(await db.run(db.postgres, query, text, { transaction })).toEqual([['infinity']]);
+  await transaction.rollback();
 });
