@@ -244,9 +244,12 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
             sequencesNow.set(sequenceId, record);
             changedSequences.set(sequenceId, record);
           }
-          if (known === undefined || !sameSequence(known, sequence)) {
+          if (known === undefined) {
             storage.sequences.create(sequenceId, sequence);
-            if (known === undefined) undo.push(() => storage.sequences.drop(sequenceId));
+            undo.push(() => storage.sequences.drop(sequenceId));
+          } else if (!sameSequence(known, sequence)) {
+            storage.sequences.alter(sequenceId, sequence);
+            undo.push(() => storage.sequences.alter(sequenceId, known));
           }
           continue;
         }
@@ -373,7 +376,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         for (const table of droppedTables) await finishDrop(storage, table);
       },
       rolledBack: async () => {
-        for (const step of undo) step();
+        for (const step of undo.toReversed()) step();
         try {
           await mirror.exec('rollback', noSettings);
         } finally {

@@ -29,7 +29,11 @@ function sameColumns(left: readonly StoredColumn[], right: readonly StoredColumn
     left.every((column, i) => {
       const other = right[i]!;
       return (
-        column.id === other.id && column.typeOid === other.typeOid && column.typmod === other.typmod
+        // A file names its columns as they were: a new name is a new layout.
+        column.name === other.name &&
+        column.id === other.id &&
+        column.typeOid === other.typeOid &&
+        column.typmod === other.typmod
       );
     })
   );

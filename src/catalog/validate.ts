@@ -26,7 +26,9 @@ export async function validateRows(
   const notNull = after.columns.filter((column) => {
     if (!column.notNull) return false;
     const former = before.columns.find((candidate) => candidate.id === column.id);
-    return former === undefined || !former.notNull;
+    // A column whose values are computed row by row is judged when they are (the session's fillNewColumns).
+    if (former === undefined) return column.defaultExpr === undefined;
+    return !former.notNull;
   });
   const checks = after.checks.filter(
     (check) => check.validated && !before.checks.some((former) => former.name === check.name && former.validated),

@@ -2,7 +2,8 @@ import { PgError, SqlState } from '../base/index.ts';
 import type { Expr, Query, RangeTblEntry, VarExpr } from '../analyzer/tree.ts';
 import type { CatalogSnapshot, VirtualRelation } from '../catalog/types.ts';
 import { SystemColumn } from './nodes.ts';
-import { allQueries, resolveVar, walk } from './walk.ts';
+import { coerceSetOperands } from './coerce-set-operations.ts';
+import { allQueries, resolveVar, transformQueries, walk } from './walk.ts';
 import { Oid } from '../types/oid.ts';
 
 const systemColumns: ReadonlyMap<string, { readonly attno: number; readonly typeOid: number }> =
@@ -26,10 +27,12 @@ function systemColumnCall(
 }
 
 /**
- * PostgreSQL's tree with what is pgtide's in place. Computed relations (`system.jobs`) become rows in memory; `_seq(m)`,
+ * PostgreSQL's tree with what is pgtide's in place. Operands of set operations get the casts
+ * that they miss; computed relations (`system.jobs`) become rows in memory; `_seq(m)`,
  * which is how PostgreSQL resolves `m._seq`, becomes a Var. Naming one on anything but a stored table that has it is 42703, as for any column that is not there.
  */
-export function normalizeQuery(query: Query, catalog: CatalogSnapshot): Query {
+export function normalizeQuery(analyzed: Query, catalog: CatalogSnapshot): Query {
+  const query = transformQueries(analyzed, coerceSetOperands);
   const replacements = new Map<object, object>();
   walk(query, (expr, queries) => {
     const call = systemColumnCall(expr, catalog);

@@ -1,5 +1,5 @@
 import { PgError, SqlState, assert, notSupported } from '../base/index.ts';
-import type { Expr, Query, TargetEntry, VarExpr } from '../analyzer/tree.ts';
+import type { Expr, Query, SubLinkExpr, TargetEntry, VarExpr } from '../analyzer/tree.ts';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import type { StoredIndex } from '../storage/types.ts';
 import { Oid } from '../types/oid.ts';
@@ -10,7 +10,7 @@ import type { ExecutorSupport } from './plan-select.ts';
 import { planSelect } from './plan-select.ts';
 import type { Projection } from './projection.ts';
 import { planProjection } from './projection.ts';
-import { walk } from './walk.ts';
+import { transform, walk } from './walk.ts';
 
 /** What every write checks and computes for a row of the table. */
 export interface RowRules {
@@ -220,6 +220,12 @@ function conflictPlan(
     throw notSupported(`ON CONFLICT DO UPDATE on stream table "${table.stored.name}"`);
   }
   const arbiters = arbiterIndexes(onConflict, table, catalog);
+  if (arbiters.length === 0 && onConflict.arbiterElements.length > 0) {
+    throw new PgError(
+      SqlState.invalidColumnReference,
+      'there is no unique or exclusion constraint matching the ON CONFLICT specification',
+    );
+  }
   if (onConflict.action === 'nothing') {
     return { action: 'nothing', arbiters, excluded: 0, positions: [], set: undefined };
   }
@@ -294,7 +300,7 @@ function planChange(
   const { table, target } = common;
   const others = otherVars(query, target);
   const isUpdate = query.commandType === 'update';
-  const entries = isUpdate ? query.targetList.filter((entry) => !entry.junk) : [];
+  const entries = isUpdate ? expandMultiAssignments(query.targetList, catalog) : [];
   const exprs: Expr[] = [
     ...systemSlots.map((slot) => systemVar(target, slot.attno, slot.typeOid)),
     ...table.columns.map((_, position) => columnVar(table, target, position)),
@@ -312,6 +318,46 @@ function planChange(
   if (!isUpdate) return { kind: 'delete', ...common, source, others };
   const positions = entries.map((entry) => table.positionOf[entry.resno] ?? -1);
   return { kind: 'update', ...common, source, positions, others };
+}
+
+/**
+ * SET (a, b) = (SELECT x, y …): PostgreSQL keeps the sub-select as a junk entry and Params that pick its columns. Here each
+ * column becomes a scalar sub-select of its own; they read one snapshot, so they agree.
+ */
+function expandMultiAssignments(
+  targetList: readonly TargetEntry[],
+  catalog: CatalogSnapshot,
+): TargetEntry[] {
+  const links = new Map<number, SubLinkExpr>();
+  for (const { expr } of targetList) {
+    if (expr.kind === 'subLink' && expr.linkKind === 'multiExpr') links.set(expr.id, expr);
+  }
+  const entries = targetList.filter((entry) => !entry.junk);
+  if (links.size === 0) return entries;
+  for (const link of links.values()) {
+    walk(link.query, (expr) => {
+      if (expr.kind === 'func' && catalog.volatility(expr.funcId) === 'volatile') {
+        throw notSupported('a volatile function in a multiple-column assignment');
+      }
+    });
+  }
+  return entries.map((entry) => ({
+    ...entry,
+    expr: transform(entry.expr, (expr) => {
+      if (expr.kind !== 'param' || expr.paramKind !== 'multiexpr') return expr;
+      const link = links.get(expr.id >>> 16);
+      assert(link !== undefined, 'a multiexpr Param has its SubLink');
+      return scalarSubLink(link, (expr.id & 0xffff) - 1, expr.typeOid);
+    }),
+  }));
+}
+
+function scalarSubLink(link: SubLinkExpr, column: number, typeOid: number): SubLinkExpr {
+  const visible = link.query.targetList.filter((entry) => !entry.junk);
+  const targetList = link.query.targetList.map((entry) =>
+    entry.junk || entry === visible[column] ? entry : { ...entry, junk: true },
+  );
+  return { ...link, linkKind: 'expr', typeOid, query: { ...link.query, targetList } };
 }
 
 function rowRules(

@@ -113,3 +113,25 @@ export function resolveVar(
   const rte = query?.rtable[variable.varno - 1];
   return query === undefined || rte === undefined ? undefined : { query, rte };
 }
+
+/** Rebuilds every query of the tree, innermost first; parts where nothing changed keep their identity. */
+export function transformQueries(root: Query, change: (query: Query) => Query): Query {
+  const visit = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
+    if (value instanceof Uint8Array || value instanceof Map) return value;
+    if (Array.isArray(value)) {
+      const copy: unknown[] = value.map(visit);
+      return copy.some((item, i) => item !== value[i]) ? copy : value;
+    }
+    const { kind } = value as Node;
+    if (kind === 'const' || kind === 'other') return value;
+    let copy: Record<string, unknown> | undefined;
+    for (const [key, was] of Object.entries(value)) {
+      const is = visit(was);
+      if (is !== was) (copy ??= { ...value })[key] = is;
+    }
+    const rebuilt = copy === undefined ? value : Object.freeze(copy);
+    return kind === 'query' ? change(rebuilt as Query) : rebuilt;
+  };
+  return visit(root) as Query;
+}

@@ -78,7 +78,8 @@ function sessionSequences(session: SessionState): SessionSequences {
   };
   return {
     nextval: (relid) => {
-      const value = engine.storage.sequences.nextval(sequence(relid).sequenceId);
+      const of = sequence(relid);
+      const value = named(of, () => engine.storage.sequences.nextval(of.sequenceId));
       session.currentValues.set(relid, value);
       session.lastSequence = relid;
       return value;
@@ -112,6 +113,20 @@ function sessionSequences(session: SessionState): SessionSequences {
       return value;
     },
   };
+}
+
+/** Storage knows a sequence by its number; its errors are told by name. */
+function named<T>(sequence: CatalogSequence, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof PgError)) throw error;
+    const message = error.message.replace(
+      `sequence ${sequence.sequenceId}`,
+      `sequence "${sequence.name}"`,
+    );
+    throw new PgError(error.code, message);
+  }
 }
 
 /** One statement's execution over `transaction`'s current snapshot. */

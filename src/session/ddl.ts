@@ -8,6 +8,8 @@ import { planProjection } from '../planner/projection.ts';
 import { quoteIdentifier } from '../pglite/index.ts';
 import type { DdlStatement } from '../sql/index.ts';
 import { parse as parseStatements } from '../sql/index.ts';
+import { sharedScope } from '../storage/types.ts';
+import type { StoredRow } from '../storage/types.ts';
 import { createExecution } from './context.ts';
 import { requireOwner } from './flush.ts';
 import { inSource, qualified } from './names.ts';
@@ -74,6 +76,10 @@ export async function runDdl(
     .catch((error: unknown) => Promise.reject(inSource(error, statement) as Error));
   for (const notice of notices) session.notice(notice);
   await restartAlteredSequence(session, statement);
+  for (const changed of transaction.catalog.tables) {
+    const former = before.table(changed.relid);
+    if (former !== undefined) await fillNewColumns(session, former, changed);
+  }
   if (table?.inner !== undefined && !table.noData) {
     const created = transaction.catalog.tables.find((candidate) => before.table(candidate.relid) === undefined);
     if (created !== undefined) return fill(session, created, table.inner.text);
@@ -191,4 +197,52 @@ function validator(session: SessionState): RowValidator {
       }
     },
   };
+}
+
+/**
+ * ADD COLUMN whose values differ by row (a stored generated column, a volatile default): PostgreSQL rewrites the table; here
+ * every row gets a new version. Constant defaults need none: older rows read as the column's missing value.
+ */
+async function fillNewColumns(
+  session: SessionState,
+  before: CatalogTable,
+  after: CatalogTable,
+): Promise<void> {
+  const added = after.columns.flatMap((column, position) => {
+    if (before.columns.some((former) => former.id === column.id)) return [];
+    const { defaultExpr } = column;
+    if (defaultExpr === undefined || column.missing !== null) return [];
+    return [{ position, expr: defaultExpr }];
+  });
+  const differ = added.filter(({ expr }) => !(expr.kind === 'const' && expr.isNull));
+  if (differ.length === 0) return;
+  const { engine, transaction } = session;
+  const projection = planProjection(
+    differ.map((one) => one.expr),
+    undefined,
+    transaction.catalog,
+    engine.support,
+  );
+  const positions = projection.slots.map((slot) => after.positionOf[slot.attno] ?? -1);
+  const storage = transaction.statement();
+  const execution = createExecution(session, storage, [], [], '');
+  const scope = after.stored.kind === 'user' ? ({ kind: 'all' } as const) : sharedScope;
+  const rows: StoredRow[] = [];
+  for await (const batch of storage.scan(after.stored, { scope })) rows.push(...batch);
+  const laidOut = rows.map((row) => positions.map((position) => row.values[position] ?? null));
+  const computed = await project(projection, laidOut, execution);
+  for (const [i, row] of rows.entries()) {
+    const values = [...row.values];
+    differ.forEach(({ position }, k) => {
+      const column = after.columns[position]!;
+      values[position] = computed[i]?.[k] ?? null;
+      if (column.notNull && values[position] === null) {
+        throw validator(session).nullsPresent(after, column);
+      }
+    });
+    const result = await storage.update(after.stored, row, values);
+    if ('conflict' in result) {
+      throw uniqueIndexViolation(after, result.conflict.index!, row, session.settings.types);
+    }
+  }
 }

@@ -71,6 +71,10 @@ export async function openSequences(store: HotStore, sequencer: Sequencer): Prom
       });
       dirty.add(id);
     },
+    alter(id, options) {
+      need(id).options = options;
+      dirty.add(id);
+    },
     nextval(id) {
       const state = need(id);
       const { increment, min, max, cycle } = state.options;

@@ -291,6 +291,8 @@ export interface CommitEvent {
 /** Sequence state. Values handed out are never handed out again, even after a crash: reservations go with the next commit. */
 export interface Sequences {
   create(sequenceId: number, options: SequenceOptions): void;
+  /** New options; the position stays. */
+  alter(sequenceId: number, options: SequenceOptions): void;
   nextval(sequenceId: number): bigint;
   setval(sequenceId: number, value: bigint, isCalled: boolean): void;
   /** `last_value`, `is_called` as PostgreSQL's sequence relation shows them. */

@@ -22,7 +22,9 @@ interface Node {
 
 /** UNION, INTERSECT and EXCEPT; the level's ORDER BY and LIMIT work on their result. */
 export function compileSetOperation(query: Query, scope: Scope): CompiledSelect {
-  const root = compileNode(query.setOperations!, scope);
+  const operation = query.setOperations!;
+  const columnTypes = operation.kind === 'setOperation' ? operation.columnTypes : [];
+  const root = compileNode(operation, scope, columnTypes);
   for (const target of query.targetList) typeOf(target.expr.typeOid);
   const output = compileOutput(query, scope);
   // ORDER BY may name output columns only: the target list is the operands' columns as they are.
@@ -40,11 +42,17 @@ export function compileSetOperation(query: Query, scope: Scope): CompiledSelect 
   };
 }
 
-function compileNode(node: SetOperation | RangeTblRef, scope: Scope): Node {
+function compileNode(
+  node: SetOperation | RangeTblRef,
+  scope: Scope,
+  columnTypes: readonly number[],
+): Node {
   if (node.kind === 'ref') {
     const rte = scope.rtable[node.rtindex - 1];
     if (rte?.rteKind !== 'subquery') unsupported('this set operation');
     const plan = compileSelect(rte.query, scope, scope.compiler);
+    if (plan.columnTypes.some((oid, i) => oid !== columnTypes[i]))
+      unsupported('a set operation over columns of different types');
     return {
       correlated: plan.correlated,
       run(frame, emit) {
@@ -54,8 +62,8 @@ function compileNode(node: SetOperation | RangeTblRef, scope: Scope): Node {
       },
     };
   }
-  const left = compileNode(node.left, scope);
-  const right = compileNode(node.right, scope);
+  const left = compileNode(node.left, scope, columnTypes);
+  const right = compileNode(node.right, scope, columnTypes);
   const correlated = left.correlated || right.correlated;
   if (node.op === 'union' && node.all) {
     return { correlated, run: (frame, emit) => left.run(frame, emit) && right.run(frame, emit) };

@@ -22,6 +22,7 @@ select id, u from a, unnest(i) with ordinality as x(u, n) order by id, n;
 select array_agg(id order by id desc) as ids, array_agg(i[1] order by id) filter (where i[1] is not null) as firsts from a;
 select array(select id from a order by id) as ids, string_to_array('a,b,,c', ',') as s, array[1, 2] || null::int[] as n;
 select array[1, 2] = array[1, 2] as eq, array[1, 2] < array[1, 3] as lt, array[1, null] = array[1, null] as nn, '{1,2}'::int[] <@ '{1,2,3}' as sub;
+-- left out
 update a set i[2] = 20 where id = 2;
 select i from a where id = 2;
 update a set i = array_append(i, 4), t = '{}' where id = 3;
