@@ -5,6 +5,11 @@ import { PgError, SqlState } from '../base/index.ts';
 export interface TableRecord {
   /** Rows of any scope with a smaller seq are gone (TRUNCATE). */
   readonly truncatedBefore: number;
+  /**
+   * The table has been truncated once. A row inserted again before the clean-up keeps its former index entries alive, which
+   * readers see through by the row's values; so a missing row is then no sign of corruption.
+   */
+  readonly truncated: boolean;
   /** A truncate's rows are still being removed. */
   readonly cleaning: boolean;
   /** Hot keys of flushed rows are still being removed. */
@@ -32,6 +37,7 @@ export interface BulkRecord {
 
 export const noTableRecord: TableRecord = {
   truncatedBefore: 0,
+  truncated: false,
   cleaning: false,
   moving: false,
   manifestVersion: 0,

@@ -1,9 +1,10 @@
 import { PgError, SqlState } from '../../base/index.ts';
 import type { Value } from '../../types/value.ts';
 import { keyText, prefixEnd } from '../keys/buffer.ts';
+import { Keyspace, inKeyspace } from '../keys/keyspace.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
 import type { ScanStats, StoredIndex, StoredRow } from '../types.ts';
-import { isTruncated } from '../txn/overlay.ts';
+import { isTruncated, rowTail } from '../txn/overlay.ts';
 import { isExpired } from './expiry.ts';
 import type { ReadContext } from './hot-scan.ts';
 import type { PointContext } from './point-read.ts';
@@ -29,6 +30,8 @@ export async function* indexRows(
   reader.retain();
   try {
     const overlay = context.overlay(table.tableId);
+    /** The entries being followed. */
+    let followed: ReadonlySet<string> = new Set();
     const prefix = runtime.indexLookupPrefix(index, userId, values);
     const end = prefixEnd(prefix);
     const own = new Map<string, Buffer | null>();
@@ -39,23 +42,28 @@ export async function* indexRows(
     }
     const ownTails = [...own.values()].filter((tail) => tail !== null);
     const point: PointContext = { engine, view: reader, ownBulk: context.ownBulk, overlay };
-    if (ownTails.length > 0) yield* follow(ownTails);
+    if (ownTails.length > 0) yield* follow([...own.keys()], ownTails);
     if (isTruncated(overlay, userId)) return;
     const cursor = engine.store.scan({ from: prefix, to: end, snapshot: reader.hot() });
     try {
       for (;;) {
         const entries = await cursor.next(lookupBatchRows);
         if (entries.length === 0) return;
-        const tails = entries
-          .filter(([key]) => own.size === 0 || !own.has(keyText(key)))
-          .map(([, tail]) => tail);
-        yield* follow(tails);
+        const others = own.size === 0 ? entries : entries.filter(([key]) => !own.has(keyText(key)));
+        yield* follow(
+          others.map(([key]) => keyText(key)),
+          others.map(([, tail]) => tail),
+        );
       }
     } finally {
       await cursor.close();
     }
 
-    async function* follow(tails: readonly Buffer[]): AsyncGenerator<StoredRow[]> {
+    async function* follow(
+      keys: readonly string[],
+      tails: readonly Buffer[],
+    ): AsyncGenerator<StoredRow[]> {
+      followed = new Set(keys);
       const found: StoredRow[] = [];
       const cold: Buffer[] = [];
       const scope = runtime.scopeRows(userId);
@@ -75,18 +83,31 @@ export async function* indexRows(
           else found.push(row);
         });
       }
+      // A leftover entry may lead to a row that its own entry leads to as well.
+      const seen = new Set<string>();
       const live = found.filter(
         (row) =>
-          (options.includeDeleted === true || !row.deleted) && !isExpired(engine, table, row),
+          (options.includeDeleted === true || !row.deleted) &&
+          !isExpired(engine, table, row) &&
+          leadsHere(row) &&
+          !seen.has(keyText(row.key)) &&
+          seen.add(keyText(row.key)).size > 0,
       );
       if (live.length > 0) yield live;
+    }
+
+    /** Whether the row has the values it was found by: an entry may be a truncate's leftover. */
+    function leadsHere(row: StoredRow): boolean {
+      const tail = rowTail(inKeyspace(Keyspace.rows, table.tableId, row.key));
+      const entry = runtime.indexEntry(index, userId, row.values, tail, row.deleted);
+      return followed.has(keyText(entry.key));
     }
 
     function refuseMissing(key: Buffer): void {
       const state = engine.tableState(table.tableId);
       const limits = reader.limits(state, userId);
       // Entries outlive their rows while a truncate's or a bulk transaction's leftovers are being removed.
-      if (limits.truncatedBefore > 0) return;
+      if (limits.truncatedBefore > 0 || reader.tableRecord(state).truncated) return;
       for (const record of engine.bulks.values()) if (record.committed === null) return;
       if (overlay?.rows.has(keyText(key)) === true) return;
       throw new PgError(

@@ -330,6 +330,7 @@ function writeTruncation(
   const before = readTableRecord(get, tableId);
   const record: TableRecord = {
     ...before,
+    truncated: true,
     cleaning: true,
     truncatedBefore: overlay.truncatedAll ? writer.seq : before.truncatedBefore,
   };

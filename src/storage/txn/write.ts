@@ -303,7 +303,11 @@ async function checkIndexes(
     const ownerKey = Buffer.concat([runtime.scopeRows(userId), owner]);
     const row = await lookupRow(context, runtime, userId, ownerKey);
     if (row === 'foreign') throw concurrentUpdate(table);
-    if (row !== undefined && !row.deleted) return { conflict: { index, existing: row } };
+    const owns =
+      row !== undefined &&
+      !row.deleted &&
+      runtime.indexEntry(index, userId, row.values, owner, false).key.equals(entry.key);
+    if (owns) return { conflict: { index, existing: row } };
     // Left over by a truncate or an unfinished bulk transaction; the new entry takes its place.
     if (stale === noStale) stale = new Map();
     stale.set(keyText(entry.key), owner);
