@@ -95,7 +95,11 @@ export async function startServer(config: Config, log: Logger): Promise<Server> 
     });
     const fallback = createFallback(catalog, log);
     closers.push(() => fallback.close());
-    const { executors, support, close: closeExecutors } = createExecutors({
+    const {
+      executors,
+      support,
+      close: closeExecutors,
+    } = createExecutors({
       dataDir,
       fallback,
       duckdbMemoryBytes: config.duckdbMemoryMib * 2 ** 20,
@@ -104,7 +108,9 @@ export async function startServer(config: Config, log: Logger): Promise<Server> 
     closers.push(closeExecutors);
     const jobs = await openJobs({ storage, clock, log, nodeId: config.nodeId });
     closers.push(() => jobs.close());
-    jobs.resume((tableId) => catalog.current.tables.find((table) => table.stored.tableId === tableId)?.stored);
+    jobs.resume(
+      (tableId) => catalog.current.tables.find((table) => table.stored.tableId === tableId)?.stored,
+    );
     const sessions = createSessionRegistry();
     const engine: Engine = {
       log,
@@ -114,7 +120,10 @@ export async function startServer(config: Config, log: Logger): Promise<Server> 
       uuidV7: uuidV7s(clock, random),
       storage,
       catalog,
-      analyzer: createAnalyzer(() => mirror, () => catalog.current.version),
+      analyzer: createAnalyzer(
+        () => mirror,
+        () => catalog.current.version,
+      ),
       get mirror() {
         return mirror;
       },

@@ -12,8 +12,7 @@ export const pgEpochUnixMicros = 946_684_800_000_000n;
 const startUnixMicros = BigInt(Math.round(performance.timeOrigin * 1000));
 
 export const systemClock: Clock = {
-  now: () =>
-    startUnixMicros + BigInt(Math.floor(performance.now() * 1000)) - pgEpochUnixMicros,
+  now: () => startUnixMicros + BigInt(Math.floor(performance.now() * 1000)) - pgEpochUnixMicros,
   monotonicMs: () => performance.now(),
 };
 

@@ -1,6 +1,14 @@
 import { SqlState } from './sqlstate.ts';
 
-export type Severity = 'ERROR' | 'FATAL' | 'PANIC' | 'WARNING' | 'NOTICE' | 'DEBUG' | 'INFO' | 'LOG';
+export type Severity =
+  | 'ERROR'
+  | 'FATAL'
+  | 'PANIC'
+  | 'WARNING'
+  | 'NOTICE'
+  | 'DEBUG'
+  | 'INFO'
+  | 'LOG';
 
 /** The fields of an ErrorResponse or NoticeResponse, by PostgreSQL's names (protocol docs, "Error and Notice Message Fields"). */
 export interface Report {

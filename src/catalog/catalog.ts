@@ -66,7 +66,11 @@ export interface DdlResult {
 export interface DdlTransaction {
   /** The catalog as this transaction sees it. */
   readonly snapshot: CatalogSnapshot;
-  run(request: DdlRequest, transaction: StorageTransaction, validate: RowValidator): Promise<DdlResult>;
+  run(
+    request: DdlRequest,
+    transaction: StorageTransaction,
+    validate: RowValidator,
+  ): Promise<DdlResult>;
   /** Puts the new catalog among the transaction's writes; call right before its commit. */
   prepare(transaction: StorageTransaction): Promise<void>;
   /** After the storage commit: the mirror follows and everyone sees the new version. */
@@ -163,7 +167,9 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   /** Joins Level's records to the mirror's relations by name. */
   async function load(): Promise<CatalogSnapshot> {
     const all = await relations();
-    const byName = new Map([...stored.values()].map((t) => [`${t.stored.namespace}\0${t.stored.name}`, t]));
+    const byName = new Map(
+      [...stored.values()].map((t) => [`${t.stored.namespace}\0${t.stored.name}`, t]),
+    );
     const tables: CatalogTable[] = [];
     const sequences: CatalogSequence[] = [];
     const sequenceByName = new Map(
@@ -182,7 +188,13 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         sequences.push(sequenceOf(relation, record.sequenceId));
       }
     }
-    return catalogSnapshot({ version: snapshotVersion(), tables, sequences, virtuals: virtualsOf(all), names });
+    return catalogSnapshot({
+      version: snapshotVersion(),
+      tables,
+      sequences,
+      virtuals: virtualsOf(all),
+      names,
+    });
   }
 
   async function beginDdl(signal: AbortSignal): Promise<DdlTransaction> {
@@ -211,9 +223,13 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
 
     const requireTransaction = (): void => {
       if (mirror.inTransaction()) return;
-      throw new PgError(SqlState.serializationFailure, 'the analyzer was restarted while the transaction changed the catalog', {
-        hint: 'Run the transaction again.',
-      });
+      throw new PgError(
+        SqlState.serializationFailure,
+        'the analyzer was restarted while the transaction changed the catalog',
+        {
+          hint: 'Run the transaction again.',
+        },
+      );
     };
 
     const run: DdlTransaction['run'] = async (request, transaction, validate) => {
@@ -239,7 +255,11 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
           const sequenceId = known?.sequenceId ?? nextId();
           const sequence = sequenceOf(relation, sequenceId);
           sequences.push(sequence);
-          if (known === undefined || known.name !== sequence.name || known.namespace !== sequence.namespace) {
+          if (
+            known === undefined ||
+            known.name !== sequence.name ||
+            known.namespace !== sequence.namespace
+          ) {
             const record = { sequenceId, namespace: relation.namespace, name: relation.name };
             sequencesNow.set(sequenceId, record);
             changedSequences.set(sequenceId, record);
@@ -260,7 +280,10 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
           request.alters?.namespace === relation.namespace && request.alters.name === relation.name;
         let given: ReadonlyMap<string, string> | undefined;
         if (request.tableOptions !== undefined && (known === undefined || altered)) {
-          given = known === undefined ? request.tableOptions : new Map([...(formerTable?.options ?? []), ...request.tableOptions]);
+          given =
+            known === undefined
+              ? request.tableOptions
+              : new Map([...(formerTable?.options ?? []), ...request.tableOptions]);
           optionsUsed = true;
         }
         const result = reconcileTable(relation, formerTable, given, nextId);
@@ -281,7 +304,8 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         }
         for (const index of result.newIndexes) {
           const conflict = await storage.buildIndex(transaction, table.stored, index);
-          if (conflict !== undefined) throw validate.uniqueViolation(table, index, conflict.existing);
+          if (conflict !== undefined)
+            throw validate.uniqueViolation(table, index, conflict.existing);
         }
         await validateRows(known, table, transaction, validate);
       }
@@ -320,9 +344,16 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       run,
       prepare: async (transaction) => {
         requireTransaction();
-        nextState = { ...nextState, version: state.version + 1, nextJournal: state.nextJournal + entries.length };
+        nextState = {
+          ...nextState,
+          version: state.version + 1,
+          nextJournal: state.nextJournal + entries.length,
+        };
         entries.forEach((entry, i) => {
-          transaction.putMeta(keys.journal(state.nextJournal + i), Buffer.from(JSON.stringify(entry)));
+          transaction.putMeta(
+            keys.journal(state.nextJournal + i),
+            Buffer.from(JSON.stringify(entry)),
+          );
         });
         for (const [tableId, table] of changedTables) {
           transaction.putMeta(
@@ -338,7 +369,10 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         }
         for (const table of droppedTables) {
           const { tableId, namespace, name, kind } = table;
-          transaction.putMeta(`catalog/drop/${tableId}`, Buffer.from(JSON.stringify({ tableId, namespace, name, kind })));
+          transaction.putMeta(
+            `catalog/drop/${tableId}`,
+            Buffer.from(JSON.stringify({ tableId, namespace, name, kind })),
+          );
         }
         transaction.putMeta(keys.state, Buffer.from(JSON.stringify(nextState)));
         await mirror.exec(stampSql(stamp, nextState.version), noSettings);
@@ -425,7 +459,11 @@ function stampSql(stamp: string, version: number): string {
   return `update tide.mirror_stamp set version = ${version}; comment on table tide.mirror_stamp is '${stamp}'`;
 }
 
-async function mirrorFits(mirror: MirrorConnection, stamp: string, version: number): Promise<boolean> {
+async function mirrorFits(
+  mirror: MirrorConnection,
+  stamp: string,
+  version: number,
+): Promise<boolean> {
   try {
     const [row] = await mirror.rows(
       `select version::text, obj_description('tide.mirror_stamp'::regclass) from tide.mirror_stamp`,

@@ -30,8 +30,7 @@ export interface ColumnRecord {
 
 function columnRecord(column: StoredColumn): ColumnRecord {
   const { id, name, typeOid, typmod, missing } = column;
-  const text =
-    missing === null ? null : requirePgType(typeOid).format(missing, defaultTypeContext);
+  const text = missing === null ? null : requirePgType(typeOid).format(missing, defaultTypeContext);
   return { id, name, typeOid, typmod, missing: text };
 }
 

@@ -42,7 +42,10 @@ export async function readNames(mirror: MirrorConnection, base?: Names): Promise
 /** format_type's typmod part for the types that have one (varchar 9 is `varchar(5)`). */
 export function typmodSuffix(typeName: string, typmod: number): string {
   if (typmod < 0) return '';
-  const base = typeName.replace(/^pg_catalog\./, '').replaceAll('"', '').replace(/^_/, '');
+  const base = typeName
+    .replace(/^pg_catalog\./, '')
+    .replaceAll('"', '')
+    .replace(/^_/, '');
   switch (base) {
     case 'varchar':
     case 'bpchar':

@@ -161,8 +161,10 @@ export function catalogTable(
     return Object.freeze({
       ...layout,
       notNull: column.notNull,
-      generated: column.generated === '' ? undefined : column.generated === 's' ? 'stored' : 'virtual',
-      identity: column.identity === '' ? undefined : column.identity === 'a' ? 'always' : 'byDefault',
+      generated:
+        column.generated === '' ? undefined : column.generated === 's' ? 'stored' : 'virtual',
+      identity:
+        column.identity === '' ? undefined : column.identity === 'a' ? 'always' : 'byDefault',
       defaultExpr: column.default === null ? undefined : readExpr(column.default),
     });
   });
@@ -183,9 +185,7 @@ export function catalogTable(
 
 export function requireKind(stored: StoredTable, named: TableKind): void {
   if (stored.kind === named) return;
-  throw new PgError(
-    SqlState.wrongObjectType,
-    `"${stored.name}" is not a ${named} table`,
-    { hint: `It is a ${stored.kind} table: use DROP ${stored.kind.toUpperCase()} TABLE or DROP TABLE.` },
-  );
+  throw new PgError(SqlState.wrongObjectType, `"${stored.name}" is not a ${named} table`, {
+    hint: `It is a ${stored.kind} table: use DROP ${stored.kind.toUpperCase()} TABLE or DROP TABLE.`,
+  });
 }

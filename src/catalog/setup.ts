@@ -36,7 +36,11 @@ export interface MirrorSetup {
 
 /** @param systemRelations CREATE TABLE statements for the computed relations of schema `system`. */
 export function mirrorSetup(systemRelations: readonly string[]): MirrorSetup {
-  const statements = [...builtins, ...systemRelations, 'grant select on all tables in schema system to public'];
+  const statements = [
+    ...builtins,
+    ...systemRelations,
+    'grant select on all tables in schema system to public',
+  ];
   const fingerprint = createHash('sha256').update(statements.join('\n')).digest('hex').slice(0, 16);
   return { statements, fingerprint };
 }

@@ -18,11 +18,18 @@ function durationMicros(option: string, text: string): bigint {
   try {
     interval = requirePgType(Oid.interval).parse(text, -1, defaultTypeContext) as Interval;
   } catch {
-    throw invalid(`invalid value for option "${option}": "${text}"`, 'Give an interval such as \'10s\' or \'30 days\'.');
+    throw invalid(
+      `invalid value for option "${option}": "${text}"`,
+      "Give an interval such as '10s' or '30 days'.",
+    );
   }
   const micros =
     interval.micros + (BigInt(interval.days) + BigInt(interval.months) * 30n) * dayMicros;
-  if (micros <= 0n) throw invalid(`invalid value for option "${option}": "${text}"`, 'It must be longer than nothing.');
+  if (micros <= 0n)
+    throw invalid(
+      `invalid value for option "${option}": "${text}"`,
+      'It must be longer than nothing.',
+    );
   return micros;
 }
 
@@ -33,7 +40,10 @@ export function parseTableOptions(
 ): { readonly kind: TableKind; readonly ttlMicros: bigint | undefined } {
   const type = options.get('type') ?? formerKind ?? 'shared';
   if (!kinds.has(type)) {
-    throw invalid(`invalid value for option "type": "${type}"`, 'Kinds are user, shared and stream.');
+    throw invalid(
+      `invalid value for option "type": "${type}"`,
+      'Kinds are user, shared and stream.',
+    );
   }
   const kind = type as TableKind;
   const ttl = options.get('ttl');

@@ -53,7 +53,11 @@ export interface CatalogSequence {
 export interface VirtualRelation {
   readonly relid: number;
   readonly name: string;
-  readonly columns: readonly { readonly name: string; readonly typeOid: number; readonly typmod: number }[];
+  readonly columns: readonly {
+    readonly name: string;
+    readonly typeOid: number;
+    readonly typmod: number;
+  }[];
 }
 
 /** One version of the catalog, immutable; plans are made against one and cached by its version. */

@@ -31,14 +31,17 @@ export async function validateRows(
     return !former.notNull;
   });
   const checks = after.checks.filter(
-    (check) => check.validated && !before.checks.some((former) => former.name === check.name && former.validated),
+    (check) =>
+      check.validated &&
+      !before.checks.some((former) => former.name === check.name && former.validated),
   );
   if (notNull.length === 0 && checks.length === 0) return;
   const scope = after.stored.kind === 'user' ? ({ kind: 'all' } as const) : sharedScope;
   for await (const rows of transaction.scan(after.stored, { scope })) {
     for (const column of notNull) {
       const position = after.positionOf[column.id] ?? -1;
-      if (rows.some((row) => row.values[position] === null)) throw validate.nullsPresent(after, column);
+      if (rows.some((row) => row.values[position] === null))
+        throw validate.nullsPresent(after, column);
     }
     if (checks.length > 0) await validate.check(after, checks, rows);
   }

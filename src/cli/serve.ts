@@ -52,7 +52,8 @@ async function run(config: Config): Promise<void> {
 
 function lineOf(error: unknown): string {
   if (error instanceof ConfigError) return error.message;
-  if (!(error instanceof PgError)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (!(error instanceof PgError))
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
   const { message, hint } = error.report;
   return hint === undefined ? message : `${message}. ${hint}`;
 }

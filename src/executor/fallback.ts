@@ -15,7 +15,10 @@ export interface Fallback {
 export function createFallback(catalog: Catalog, log: Logger): Fallback {
   let opening: Promise<PgliteHandle> | undefined;
 
-  const replay = async (session: PgliteSession, entries: readonly JournalEntry[]): Promise<void> => {
+  const replay = async (
+    session: PgliteSession,
+    entries: readonly JournalEntry[],
+  ): Promise<void> => {
     for (const entry of entries) await session.query(entry.sql, undefined, new Map(entry.settings));
   };
   const open = async (): Promise<PgliteHandle> => {

@@ -50,13 +50,20 @@ export function routePlan(plan: SelectPlan, execution: Execution): Route {
   const { forced } = execution;
   if (forced !== 'auto') {
     if (support[forced] === undefined) return { kind: 'whole', executor: forced };
-    if (forced === 'columnar' && split?.lower.support.columnar === undefined && split !== undefined) {
+    if (
+      forced === 'columnar' &&
+      split?.lower.support.columnar === undefined &&
+      split !== undefined
+    ) {
       return splitRoute(split, execution);
     }
     throw refusal(plan, forced);
   }
   const small = plan.pointLookup || rowsToRead(plan, execution) < columnarRowsMin;
-  if (support.row === undefined && (small || (support.columnar !== undefined && split === undefined))) {
+  if (
+    support.row === undefined &&
+    (small || (support.columnar !== undefined && split === undefined))
+  ) {
     return { kind: 'whole', executor: 'row' };
   }
   if (support.columnar === undefined && !small) return { kind: 'whole', executor: 'columnar' };
@@ -158,7 +165,10 @@ function nextExecutor(
   error: NotShippable,
 ): ExecutorName {
   if (execution.forced !== 'auto') {
-    throw error.likely ?? notSupported(`executor "${failed}" for this statement`, { detail: error.message });
+    throw (
+      error.likely ??
+      notSupported(`executor "${failed}" for this statement`, { detail: error.message })
+    );
   }
   for (const name of ['row', 'postgres'] as const) {
     if (name !== failed && plan.support[name] === undefined) return name;
@@ -185,7 +195,8 @@ export async function collectPlan(
   sources: Sources = noSources,
 ): Promise<Row[]> {
   const rows: Row[] = [];
-  for await (const batch of runPlan(plan, execution, sources)) for (const row of batch) rows.push(row);
+  for await (const batch of runPlan(plan, execution, sources))
+    for (const row of batch) rows.push(row);
   return rows;
 }
 

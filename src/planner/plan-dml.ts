@@ -15,9 +15,13 @@ import { transform, walk } from './walk.ts';
 /** What every write checks and computes for a row of the table. */
 export interface RowRules {
   /** Stored generated columns: positions, and their expressions over the row. */
-  readonly generated: { readonly positions: readonly number[]; readonly projection: Projection } | undefined;
+  readonly generated:
+    | { readonly positions: readonly number[]; readonly projection: Projection }
+    | undefined;
   /** CHECK constraints, in PostgreSQL's order (by name). */
-  readonly checks: { readonly names: readonly string[]; readonly projection: Projection } | undefined;
+  readonly checks:
+    | { readonly names: readonly string[]; readonly projection: Projection }
+    | undefined;
   /** WITH CHECK of views and row-security policies. */
   readonly withCheck:
     | {
@@ -122,11 +126,14 @@ function systemVar(varno: number, attno: number, typeOid: number): VarExpr {
 /** Vars of RETURNING that belong to relations other than the target. */
 function otherVars(query: Query, target: number): VarExpr[] {
   const found = new Map<string, VarExpr>();
-  walk(query.returningList.map((entry) => entry.expr), (expr, queries) => {
-    if (expr.kind !== 'var' || expr.levelsUp !== queries.length || expr.varno === target) return;
-    if (expr.attno === 0) throw notSupported('a whole row of another relation in RETURNING');
-    found.set(`${expr.varno}/${expr.attno}`, { ...expr, levelsUp: 0 });
-  });
+  walk(
+    query.returningList.map((entry) => entry.expr),
+    (expr, queries) => {
+      if (expr.kind !== 'var' || expr.levelsUp !== queries.length || expr.varno === target) return;
+      if (expr.attno === 0) throw notSupported('a whole row of another relation in RETURNING');
+      found.set(`${expr.varno}/${expr.attno}`, { ...expr, levelsUp: 0 });
+    },
+  );
   return [...found.values()];
 }
 
@@ -157,11 +164,19 @@ export function planDml(
     query.returningList.length === 0
       ? undefined
       : planProjection(query.returningList, query, catalog, executors, expandRow);
-  const common = { table, target, returning, rules: rowRules(query, table, target, catalog, executors) };
+  const common = {
+    table,
+    target,
+    returning,
+    rules: rowRules(query, table, target, catalog, executors),
+  };
   if (table.stored.kind === 'stream' && query.commandType !== 'insert') {
-    throw notSupported(`${query.commandType.toUpperCase()} of stream table "${table.stored.name}"`, {
-      hint: 'Rows of a stream table go when their time to live ends.',
-    });
+    throw notSupported(
+      `${query.commandType.toUpperCase()} of stream table "${table.stored.name}"`,
+      {
+        hint: 'Rows of a stream table go when their time to live ends.',
+      },
+    );
   }
   switch (query.commandType) {
     case 'insert':
@@ -264,7 +279,11 @@ function conflictPlan(
     of: CatalogTable,
     snapshot: CatalogSnapshot,
   ): (StoredIndex | null)[] {
-    const keys: { index: StoredIndex | null; columns: readonly number[]; name: string | undefined }[] = [
+    const keys: {
+      index: StoredIndex | null;
+      columns: readonly number[];
+      name: string | undefined;
+    }[] = [
       { index: null, columns: of.stored.primaryKey, name: of.stored.primaryKeyName },
       ...of.stored.indexes
         .filter((index) => index.unique)

@@ -59,10 +59,13 @@ function decodeBinary(type: PgType, bytes: Uint8Array, at: number): Value {
       throw new PgError(error.code, `${error.message} in bind parameter ${at + 1}`);
     }
     // An array codec knows its own element type only; the sender's is named here.
-    const named = error.message.replace(/(array element type (\d+)) instead/, (all, what: string, oid: string) => {
-      const sent = pgType(Number(oid));
-      return sent === undefined ? all : `${what} (${sent.sqlName}) instead`;
-    });
+    const named = error.message.replace(
+      /(array element type (\d+)) instead/,
+      (all, what: string, oid: string) => {
+        const sent = pgType(Number(oid));
+        return sent === undefined ? all : `${what} (${sent.sqlName}) instead`;
+      },
+    );
     throw new PgError(error.code, named);
   }
 }

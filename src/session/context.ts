@@ -33,11 +33,9 @@ export function statementContext(session: SessionState): StatementContext {
   const { engine, settings, transaction } = session;
   const allUsers = ownSetting(session, 'tide.scope') === 'all';
   if (allUsers && !session.roles.bypassRowSecurity) {
-    throw new PgError(
-      SqlState.insufficientPrivilege,
-      `permission denied to read all users' rows`,
-      { hint: 'Only superusers and roles with BYPASSRLS may use tide.scope = all.' },
-    );
+    throw new PgError(SqlState.insufficientPrivilege, `permission denied to read all users' rows`, {
+      hint: 'Only superusers and roles with BYPASSRLS may use tide.scope = all.',
+    });
   }
   const limit = settings.get('tide.materialize_limit');
   return {
@@ -172,5 +170,7 @@ export function createExecution(
 const sequencePrefix = sequenceSource(0).slice(0, -1);
 
 function sequenceRelid(source: string): number | undefined {
-  return source.startsWith(sequencePrefix) ? Number(source.slice(sequencePrefix.length)) : undefined;
+  return source.startsWith(sequencePrefix)
+    ? Number(source.slice(sequencePrefix.length))
+    : undefined;
 }

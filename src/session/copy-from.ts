@@ -37,11 +37,9 @@ function copyColumns(table: CatalogTable, names: readonly string[] | undefined):
       throw new PgError(SqlState.duplicateColumn, `column "${name}" specified more than once`);
     }
     if (column.generated !== undefined) {
-      throw new PgError(
-        SqlState.invalidColumnReference,
-        `column "${name}" is a generated column`,
-        { detail: 'Generated columns cannot be used in COPY.' },
-      );
+      throw new PgError(SqlState.invalidColumnReference, `column "${name}" is a generated column`, {
+        detail: 'Generated columns cannot be used in COPY.',
+      });
     }
     return column;
   });
@@ -83,7 +81,13 @@ export async function copyFrom(
     relation,
     notice: session.notice,
   });
-  const execution = createExecution(session, session.transaction.statement(), [], [], statement.text);
+  const execution = createExecution(
+    session,
+    session.transaction.statement(),
+    [],
+    [],
+    statement.text,
+  );
   const store = rowStore(plan, table, filled, decoder, execution);
   let count = 0;
   let lastLine = 0;
@@ -120,9 +124,13 @@ async function insertPlan(
   columns: readonly CatalogColumn[],
 ): Promise<InsertPlan> {
   const names = columns.map((column) => quoteIdentifier(column.name)).join(', ');
-  const overriding = columns.some((column) => column.identity === 'always') ? 'overriding system value' : '';
+  const overriding = columns.some((column) => column.identity === 'always')
+    ? 'overriding system value'
+    : '';
   const values =
-    columns.length === 0 ? 'default values' : `values (${columns.map((_, i) => `$${i + 1}`).join(', ')})`;
+    columns.length === 0
+      ? 'default values'
+      : `values (${columns.map((_, i) => `$${i + 1}`).join(', ')})`;
   const list = columns.length === 0 ? '' : `(${names})`;
   const [insert] = parseStatements(
     `insert into ${qualified(statement.table!)} ${list} ${overriding} ${values}`,
@@ -139,7 +147,9 @@ interface FillPlan {
   /** Position in the table of each column of the data. */
   readonly positions: readonly number[];
   /** Defaults of the other columns: positions, and a projection over nothing. */
-  readonly defaults: { readonly positions: readonly number[]; readonly projection: Projection } | undefined;
+  readonly defaults:
+    | { readonly positions: readonly number[]; readonly projection: Projection }
+    | undefined;
 }
 
 function isParameter(expr: Expr): boolean {
@@ -148,7 +158,9 @@ function isParameter(expr: Expr): boolean {
       return true;
     case 'func':
       // The column's own length coercion, which the data's type input has applied already.
-      return expr.format === 'implicitCast' && expr.args[0] !== undefined && isParameter(expr.args[0]);
+      return (
+        expr.format === 'implicitCast' && expr.args[0] !== undefined && isParameter(expr.args[0])
+      );
     case 'relabel':
     case 'coerceToDomain':
       return isParameter(expr.arg);
@@ -192,7 +204,10 @@ function rowStore(
 ): (rows: readonly Row[]) => Promise<void> {
   const userId = targetUser(plan, execution);
   const width = table.columns.length;
-  const inPlace = fill.defaults === undefined && fill.positions.length === width && fill.positions.every((p, i) => p === i);
+  const inPlace =
+    fill.defaults === undefined &&
+    fill.positions.length === width &&
+    fill.positions.every((p, i) => p === i);
   const { positions, defaults } = fill;
   const nothing: Row = [];
   return async (data) => {
@@ -202,7 +217,11 @@ function rowStore(
       const computed =
         defaults === undefined
           ? undefined
-          : await project(defaults.projection, data.map(() => nothing), execution);
+          : await project(
+              defaults.projection,
+              data.map(() => nothing),
+              execution,
+            );
       rows = data.map((source, r) => {
         const row: Row = new Array<null>(width).fill(null);
         for (let i = 0; i < positions.length; i++) row[positions[i]!] = source[i]!;
@@ -217,7 +236,12 @@ function rowStore(
     const conflict = await execution.transaction.insertMany(table.stored, userId, rows);
     if (conflict === undefined) return;
     const { at } = conflict;
-    const error = uniqueViolation(table, conflict.conflict.index, rows[at]!, execution.statement.types);
+    const error = uniqueViolation(
+      table,
+      conflict.conflict.index,
+      rows[at]!,
+      execution.statement.types,
+    );
     throw decoder.locate(error, at);
   };
 

@@ -22,7 +22,9 @@ export async function copyTo(
   statement: CopyStatement,
 ): Promise<StatementResult> {
   if (statement.filename !== undefined || statement.program) {
-    throw notSupported('COPY to a file of the server', { hint: "Use COPY TO STDOUT or psql's \\copy." });
+    throw notSupported('COPY to a file of the server', {
+      hint: "Use COPY TO STDOUT or psql's \\copy.",
+    });
   }
   const options = copyOptions(statement, 'to');
   const prepared = await prepareStatement(session, '', await sourceQuery(session, statement), []);
@@ -84,7 +86,8 @@ async function sourceQuery(session: SessionState, statement: CopyStatement): Pro
   const { table } = statement;
   if (table === undefined) throw new PgError(SqlState.syntaxError, 'COPY needs a table or a query');
   const { columns, stored } = await tableOf(session, table);
-  const names = statement.columns ?? columns.filter((c) => c.generated === undefined).map((c) => c.name);
+  const names =
+    statement.columns ?? columns.filter((c) => c.generated === undefined).map((c) => c.name);
   for (const name of names) {
     if (columns.some((column) => column.name === name)) continue;
     throw new PgError(

@@ -63,7 +63,10 @@ export async function runDdl(
       table.inner === undefined ? request.sql : `${request.sql}; truncate ${qualified(table.name)}`;
     request = { ...request, sql, tableOptions: options };
   }
-  if (alterTable !== undefined && (alterTable.setOptions.size > 0 || alterTable.resetOptions.length > 0)) {
+  if (
+    alterTable !== undefined &&
+    (alterTable.setOptions.size > 0 || alterTable.resetOptions.length > 0)
+  ) {
     request = { ...request, ...(await alteredOptions(session, alterTable)) };
   }
   if (drop?.tableKind !== undefined) {
@@ -81,7 +84,9 @@ export async function runDdl(
     if (former !== undefined) await fillNewColumns(session, former, changed);
   }
   if (table?.inner !== undefined && !table.noData) {
-    const created = transaction.catalog.tables.find((candidate) => before.table(candidate.relid) === undefined);
+    const created = transaction.catalog.tables.find(
+      (candidate) => before.table(candidate.relid) === undefined,
+    );
     if (created !== undefined) return fill(session, created, table.inner.text);
   }
   return { kind: 'done', tag: table?.inner === undefined ? tag : 'CREATE TABLE AS' };
@@ -129,7 +134,9 @@ async function restartAlteredSequence(
 ): Promise<void> {
   if (statement.kind !== 'alter' || statement.objectType !== 'sequence') return;
   if (!/\brestart\b/i.test(statement.text)) return;
-  const name = /sequence\s+(?:if\s+exists\s+)?((?:"(?:[^"]|"")+"|[\w$.])+)/i.exec(statement.text)?.[1];
+  const name = /sequence\s+(?:if\s+exists\s+)?((?:"(?:[^"]|"")+"|[\w$.])+)/i.exec(
+    statement.text,
+  )?.[1];
   if (name === undefined) return;
   const [relid] = await knownRelids(session, [name]);
   const sequence = relid === undefined ? undefined : session.transaction.catalog.sequence(relid);
@@ -140,7 +147,11 @@ async function restartAlteredSequence(
     emptyOptions,
   );
   const [last, called] = rows[0] ?? [];
-  session.engine.storage.sequences.setval(sequence.sequenceId, BigInt(last ?? '1'), called === 'true');
+  session.engine.storage.sequences.setval(
+    sequence.sequenceId,
+    BigInt(last ?? '1'),
+    called === 'true',
+  );
 }
 
 /** CREATE TABLE AS: the query's rows, in the new table's column order. */
@@ -167,7 +178,8 @@ async function fill(
 function validator(session: SessionState): RowValidator {
   const { types } = session.settings;
   return {
-    uniqueViolation: (table, index, existing) => uniqueIndexViolation(table, index, existing, types),
+    uniqueViolation: (table, index, existing) =>
+      uniqueIndexViolation(table, index, existing, types),
     nullsPresent: (table, column) =>
       new PgError(
         SqlState.notNullViolation,

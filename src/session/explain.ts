@@ -14,7 +14,15 @@ import { textField } from './utility/fields.ts';
 
 type ExplainStatement = Extract<UtilityStatement, { kind: 'explain' }>;
 
-const knownOptions: ReadonlySet<string> = new Set(['analyze', 'verbose', 'costs', 'timing', 'summary', 'buffers', 'format']);
+const knownOptions: ReadonlySet<string> = new Set([
+  'analyze',
+  'verbose',
+  'costs',
+  'timing',
+  'summary',
+  'buffers',
+  'format',
+]);
 
 function isOn(statement: ExplainStatement, name: string): boolean {
   if (!statement.options.has(name)) return false;
@@ -119,7 +127,9 @@ function scans(plan: SelectPlan, execution: Execution): string[] {
   return [...plan.scans.values()].flatMap((scan) => {
     if (scan.kind !== 'scan') return [];
     const { stored, columns } = scan.table;
-    const lines = [`Scan on ${stored.namespace}.${stored.name} (${scopeName(stored.kind, execution)})`];
+    const lines = [
+      `Scan on ${stored.namespace}.${stored.name} (${scopeName(stored.kind, execution)})`,
+    ];
     const pushed = scan.predicates.map((predicate) => {
       const column = columns.find((candidate) => candidate.id === predicate.columnId);
       return `${column?.name ?? '?'} ${predicate.op}`;

@@ -15,14 +15,16 @@ const columns: readonly (readonly [name: string, typeOid: number, typeSize: numb
 ];
 
 /** The row that FLUSH TABLE answers with. */
-export const flushFields: readonly FieldDescription[] = columns.map(([name, typeOid, typeSize]) => ({
-  name,
-  tableOid: 0,
-  columnNumber: 0,
-  typeOid,
-  typeSize,
-  typmod: -1,
-}));
+export const flushFields: readonly FieldDescription[] = columns.map(
+  ([name, typeOid, typeSize]) => ({
+    name,
+    tableOid: 0,
+    columnNumber: 0,
+    typeOid,
+    typeSize,
+    typmod: -1,
+  }),
+);
 
 /** Flushes a table by its OID in the mirror (what `'chat.messages'::regclass` is). Owner or superuser only. */
 export async function flushTable(
@@ -43,7 +45,10 @@ export async function flushTable(
     );
   }
   requireOwner(table, roles);
-  if (table.stored.kind === 'stream') throw notSupported('FLUSH of a stream table', { hint: 'Its rows go when their time to live ends.' });
+  if (table.stored.kind === 'stream')
+    throw notSupported('FLUSH of a stream table', {
+      hint: 'Its rows go when their time to live ends.',
+    });
   const done = await engine.jobs.flush(table.stored);
   const row: Row = [
     done.jobId,
@@ -53,7 +58,8 @@ export async function flushTable(
     BigInt(done.bytes),
     done.durationMs,
   ];
-  const tag = composite || fields !== flushFields ? (rows: number) => `SELECT ${rows}` : () => 'FLUSH TABLE';
+  const tag =
+    composite || fields !== flushFields ? (rows: number) => `SELECT ${rows}` : () => 'FLUSH TABLE';
   if (!composite) return { kind: 'rowsNow', fields, rows: [row], tag };
   const text = `(${row.join(',')})`;
   return {
@@ -69,8 +75,5 @@ export function requireOwner(
   role: { readonly name: string; readonly superuser: boolean },
 ): void {
   if (role.superuser || table.owner === role.name) return;
-  throw new PgError(
-    SqlState.insufficientPrivilege,
-    `must be owner of table ${table.stored.name}`,
-  );
+  throw new PgError(SqlState.insufficientPrivilege, `must be owner of table ${table.stored.name}`);
 }

@@ -59,7 +59,8 @@ export function storedTables(session: SessionState): StoredTableLookup {
 export function inSource(error: unknown, statement: Statement): unknown {
   if (!(error instanceof PgError) || error.report.position === undefined) return error;
   const { code, message, position, ...fields } = error.report;
-  const assigned = /^column "(_seq|_updated|_deleted|_user_id)" of relation "[^"]*" does not exist$/.exec(message);
+  const assigned =
+    /^column "(_seq|_updated|_deleted|_user_id)" of relation "[^"]*" does not exist$/.exec(message);
   if (assigned !== null) {
     return new PgError(SqlState.generatedAlways, `column "${assigned[1]}" can't be assigned`, {
       detail: 'It is a system column: the server keeps it.',

@@ -38,7 +38,8 @@ async function startupSettings(
   startup: StartupParameters,
 ): Promise<Map<string, string>> {
   const wanted = new Map<string, string>();
-  for (const [name, value] of parseOptions(startup.get('options') ?? '')) wanted.set(name.toLowerCase(), value);
+  for (const [name, value] of parseOptions(startup.get('options') ?? ''))
+    wanted.set(name.toLowerCase(), value);
   for (const [name, value] of startup) {
     if (!notSettings.has(name)) wanted.set(name.toLowerCase(), value);
   }
@@ -60,7 +61,10 @@ export function sessionHandler(engine: Engine): SessionHandler {
         );
       }
       if (startup.has('replication') && startup.get('replication') !== 'false') {
-        throw new PgError(SqlState.featureNotSupported, 'replication connections are not supported');
+        throw new PgError(
+          SqlState.featureNotSupported,
+          'replication connections are not supported',
+        );
       }
       const roles = await engine.catalog.shared(() => readRole(engine, client.user));
       if (roles === undefined) {
@@ -71,8 +75,16 @@ export function sessionHandler(engine: Engine): SessionHandler {
       }
       const given = await startupSettings(engine, startup);
       if (client.user !== 'postgres') given.set('session_authorization', client.user);
-      if (given.has('tide.user_id') && !roles.superuser && !roles.service && given.get('tide.user_id') !== roles.name) {
-        throw new PgError(SqlState.insufficientPrivilege, 'permission denied to set parameter "tide.user_id"');
+      if (
+        given.has('tide.user_id') &&
+        !roles.superuser &&
+        !roles.service &&
+        given.get('tide.user_id') !== roles.name
+      ) {
+        throw new PgError(
+          SqlState.insufficientPrivilege,
+          'permission denied to set parameter "tide.user_id"',
+        );
       }
       const settings = createSettings(given);
       return createSession({

@@ -73,14 +73,21 @@ export function planStatement(
   }
   const flush = flushArgument(query, catalog);
   if (flush !== undefined) {
-    const plan = planSelect(selectOf({ ...query, rtable: [], jointree: noFrom }, [flush.arg]), catalog, support);
+    const plan = planSelect(
+      selectOf({ ...query, rtable: [], jointree: noFrom }, [flush.arg]),
+      catalog,
+      support,
+    );
     return { kind: 'flush', plan, composite: flush.composite };
   }
   refuseFunctions(query, catalog);
   const plan = planSelect(query, catalog, support);
   if (plan.scans.size === 0 && plan.rowSources.length === 0) {
     if (!plan.usesCatalog && plan.support.row === undefined) return { kind: 'select', plan };
-    return { kind: 'verbatim', instance: plan.usesCatalog || isBrief(query) ? 'mirror' : 'fallback' };
+    return {
+      kind: 'verbatim',
+      instance: plan.usesCatalog || isBrief(query) ? 'mirror' : 'fallback',
+    };
   }
   if (plan.usesCatalog) {
     throw notSupported('a query over both stored tables and PostgreSQL’s catalog');

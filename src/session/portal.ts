@@ -39,9 +39,14 @@ export function readResult(
       };
     }
     case 'encoded':
-      return fromMemory(result.rows, (writer, rows) => {
-        for (const row of rows) writer.dataRow(row);
-      }, () => result.tag, output);
+      return fromMemory(
+        result.rows,
+        (writer, rows) => {
+          for (const row of rows) writer.dataRow(row);
+        },
+        () => result.tag,
+        output,
+      );
     case 'rowsNow': {
       const encode = rowEncoder(result.fields, resultFormats, session.settings.types);
       return fromMemory(result.rows, encode, result.tag, output);
@@ -60,7 +65,8 @@ function fromMemory<T>(
   output: Output,
 ): ResultReader {
   let at = 0;
-  const end = (rowsMax: number): number => (rowsMax === 0 ? rows.length : Math.min(rows.length, at + rowsMax));
+  const end = (rowsMax: number): number =>
+    rowsMax === 0 ? rows.length : Math.min(rows.length, at + rowsMax);
   const finished = (from: number, rowsMax: number): string | undefined =>
     rowsMax !== 0 && at - from === rowsMax ? undefined : tag(at - from);
   return {

@@ -31,7 +31,9 @@ export async function analyzeAndPlan(
   const { engine, settings, transaction } = session;
   const { ddl } = transaction;
   const analyze = (): Promise<Analyzed> =>
-    engine.analyzer.analyze(text, declaredTypes, settings.forPostgres, { cache: ddl === undefined });
+    engine.analyzer.analyze(text, declaredTypes, settings.forPostgres, {
+      cache: ddl === undefined,
+    });
   const analyzed = ddl === undefined ? await engine.catalog.shared(analyze) : await analyze();
   const { catalog } = transaction;
   for (const notice of analyzed.notices) session.notice(notice);
@@ -122,7 +124,9 @@ function sameFields(
     before.every((field, i) => {
       const other = after[i]!;
       return (
-        field.name === other.name && field.typeOid === other.typeOid && field.typmod === other.typmod
+        field.name === other.name &&
+        field.typeOid === other.typeOid &&
+        field.typmod === other.typmod
       );
     })
   );

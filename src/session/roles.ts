@@ -43,7 +43,11 @@ const privileges: readonly (readonly [bit: number, name: string])[] = [
 ];
 
 /** Privileges that columns can have; whole-table ones aside. */
-const columnPrivileges = { SELECT: 'selectedColumns', INSERT: 'insertedColumns', UPDATE: 'updatedColumns' } as const;
+const columnPrivileges = {
+  SELECT: 'selectedColumns',
+  INSERT: 'insertedColumns',
+  UPDATE: 'updatedColumns',
+} as const;
 
 /**
  * PostgreSQL's ExecCheckPermissions: every relation of the query, as the current role or as the owner of the view that it
@@ -59,7 +63,8 @@ export async function checkPermissions(
   const questions: { readonly sql: string; readonly relid: number }[] = [];
   for (const level of allQueries(query)) {
     for (const permission of level.permissions) {
-      const who = permission.checkAsUser === 0 ? quoteText(role.name) : `${permission.checkAsUser}::oid`;
+      const who =
+        permission.checkAsUser === 0 ? quoteText(role.name) : `${permission.checkAsUser}::oid`;
       for (const [bit, name] of privileges) {
         if ((permission.required & bit) === 0) continue;
         const whole = `has_table_privilege(${who}, ${permission.relid}::oid, '${name}')`;
@@ -69,7 +74,10 @@ export async function checkPermissions(
             : undefined;
         questions.push({
           relid: permission.relid,
-          sql: columns === undefined ? whole : `(${whole} or ${columnQuestion(who, permission.relid, name, columns)})`,
+          sql:
+            columns === undefined
+              ? whole
+              : `(${whole} or ${columnQuestion(who, permission.relid, name, columns)})`,
         });
       }
     }
@@ -99,7 +107,8 @@ function columnQuestion(
   columns: readonly number[],
 ): string {
   // No column named (count(*)): a privilege on any column will do.
-  if (columns.length === 0) return `has_any_column_privilege(${who}, ${relid}::oid, '${privilege}')`;
+  if (columns.length === 0)
+    return `has_any_column_privilege(${who}, ${relid}::oid, '${privilege}')`;
   const each = columns.map((attno) =>
     attno === 0
       ? `(select bool_and(has_column_privilege(${who}, attrelid, attnum, '${privilege}')) from pg_attribute where attrelid = ${relid} and attnum > 0 and not attisdropped)`

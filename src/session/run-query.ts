@@ -110,7 +110,14 @@ export async function runQuery(
         if (typeof name !== 'string') {
           throw new PgError(SqlState.nullValueNotAllowed, 'SET requires parameter name');
         }
-        row.push(await applySetting(session, name, value === null ? undefined : String(value), local === true));
+        row.push(
+          await applySetting(
+            session,
+            name,
+            value === null ? undefined : String(value),
+            local === true,
+          ),
+        );
       }
       return { kind: 'rowsNow', fields, rows: [row], tag: selectTag };
     }
@@ -141,10 +148,13 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
       clearTimeout(timer);
       reject(signal.reason as Error);
     };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, Math.max(0, ms));
+    const timer = setTimeout(
+      () => {
+        signal.removeEventListener('abort', stop);
+        resolve();
+      },
+      Math.max(0, ms),
+    );
     signal.addEventListener('abort', stop, { once: true });
   });
 }

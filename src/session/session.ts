@@ -138,16 +138,18 @@ export function createSession(parts: SessionParts): Session {
 
   function cancelWith(why: string): void {
     if (!busy) return;
-    controller.abort(
-      new PgError(SqlState.queryCanceled, `canceling statement due to ${why}`),
-    );
+    controller.abort(new PgError(SqlState.queryCanceled, `canceling statement due to ${why}`));
   }
 
   function logDuration(text: string, startMs: number): void {
     const limit = engine.logMinDurationStatementMs;
     if (limit < 0) return;
     const ms = engine.clock.monotonicMs() - startMs;
-    if (ms >= limit) engine.log.info({ pid: processId, durationMs: Number(ms.toFixed(3)), statement: text }, 'statement');
+    if (ms >= limit)
+      engine.log.info(
+        { pid: processId, durationMs: Number(ms.toFixed(3)), statement: text },
+        'statement',
+      );
   }
 
   /** Whose privileges hold may have changed by SET ROLE, by DDL, by the end of a transaction. */
@@ -201,7 +203,10 @@ export function createSession(parts: SessionParts): Session {
   }
 
   /** Runs one statement to its result, in whatever transaction is open. */
-  async function run(prepared: Prepared, input: Parameters<typeof runQuery>[2]): Promise<StatementResult> {
+  async function run(
+    prepared: Prepared,
+    input: Parameters<typeof runQuery>[2],
+  ): Promise<StatementResult> {
     const { statement } = prepared;
     if (transaction.status === 'E' && !endsTransaction(statement)) throw inFailedTransaction();
     transaction.start();
@@ -372,7 +377,12 @@ export function createSession(parts: SessionParts): Session {
     }
     transaction.start();
     if (!roleIsFresh()) await refreshRole();
-    const prepared = await prepareStatement(state, message.statement, statement, message.parameterTypes);
+    const prepared = await prepareStatement(
+      state,
+      message.statement,
+      statement,
+      message.parameterTypes,
+    );
     state.prepared.set(message.statement, prepared);
     writer.parseComplete();
   }
@@ -681,7 +691,10 @@ export function createSession(parts: SessionParts): Session {
         // What a client still sends of a copy that has failed.
         return;
       case 'functionCall':
-        throw new PgError(SqlState.featureNotSupported, 'fastpath function calls are not supported');
+        throw new PgError(
+          SqlState.featureNotSupported,
+          'fastpath function calls are not supported',
+        );
       case 'invalidText':
         throw message.error;
     }

@@ -32,7 +32,8 @@ function choice(name: string, initial: string, values: readonly string[]): [stri
 function parseBool(value: string): boolean | undefined {
   const lower = value.trim().toLowerCase();
   if (lower === '') return undefined;
-  if ('true'.startsWith(lower) || 'yes'.startsWith(lower) || lower === 'on' || lower === '1') return true;
+  if ('true'.startsWith(lower) || 'yes'.startsWith(lower) || lower === 'on' || lower === '1')
+    return true;
   if ('false'.startsWith(lower) || 'no'.startsWith(lower) || lower === '0') return false;
   return lower === 'of' || lower === 'off' ? false : undefined;
 }
@@ -69,7 +70,9 @@ function duration(name: string): [string, OwnSetting] {
       throw invalidValue(
         name,
         value,
-        match === null ? undefined : 'Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".',
+        match === null
+          ? undefined
+          : 'Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".',
       );
     }
     const ms = Math.round(Number(match[1]) * unit);
@@ -207,7 +210,10 @@ export function createSettings(startup: ReadonlyMap<string, string>): SettingsSt
     get: (name) => layer.local.get(name) ?? layer.session.get(name),
     local: (name) => layer.local.get(name),
     set: (name, value, local) => {
-      const edit = (map: ReadonlyMap<string, string>, to: string | undefined): Map<string, string> => {
+      const edit = (
+        map: ReadonlyMap<string, string>,
+        to: string | undefined,
+      ): Map<string, string> => {
         const copy = new Map(map);
         if (to === undefined) copy.delete(name);
         else copy.set(name, to);

@@ -34,7 +34,8 @@ export const boolType = defineType<boolean>({
   format: (value) => (value ? 't' : 'f'),
   decode(bytes) {
     // One byte is read by pq_getmsgbyte, whose words are its own.
-    if (bytes.length === 0) throw new PgError(SqlState.protocolViolation, 'no data left in message');
+    if (bytes.length === 0)
+      throw new PgError(SqlState.protocolViolation, 'no data left in message');
     checkSize(bytes, 1);
     return bytes[0] !== 0;
   },

@@ -39,7 +39,8 @@ export async function runInsert(plan: InsertPlan, execution: Execution): Promise
       if ('row' in result) {
         count++;
         if (plan.onConflict?.action === 'update') proposedKeys.add(keyText(result.row));
-        if (plan.returning !== undefined) touched.push({ before: undefined, after: result.row, others: [] });
+        if (plan.returning !== undefined)
+          touched.push({ before: undefined, after: result.row, others: [] });
         continue;
       }
       const updated = await resolveConflict(plan, row, result.conflict, proposedKeys, execution);
@@ -54,7 +55,6 @@ export async function runInsert(plan: InsertPlan, execution: Execution): Promise
   else for await (const batch of runPlan(plan.source, execution)) await insertBatch(batch);
   return { count, rows: await returningRows(plan, touched, execution) };
 }
-
 
 const keyText = (row: Pick<StoredRow, 'key'>): string => Buffer.from(row.key).toString('latin1');
 

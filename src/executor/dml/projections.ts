@@ -13,7 +13,10 @@ export async function project(
   rows: readonly Row[],
   execution: Execution,
 ): Promise<Row[]> {
-  return projectSync(projection, rows, execution) ?? collectPlan(projection.plan, auto(execution), sourceOf(rows));
+  return (
+    projectSync(projection, rows, execution) ??
+    collectPlan(projection.plan, auto(execution), sourceOf(rows))
+  );
 }
 
 export function projectSync(

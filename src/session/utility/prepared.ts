@@ -102,11 +102,7 @@ async function evaluate(
 }
 
 /** A DataRow in text format as values. */
-function decodeRow(
-  body: Uint8Array,
-  types: readonly number[],
-  session: SessionState,
-): Value[] {
+function decodeRow(body: Uint8Array, types: readonly number[], session: SessionState): Value[] {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   let at = 2;
   return types.map((oid) => {

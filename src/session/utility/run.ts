@@ -39,7 +39,9 @@ async function dispatch(
         ? runDdl(session, statement)
         : truncate(session, statement.truncate);
     case 'copy':
-      return statement.kind === 'copyFrom' ? copyFrom(session, statement) : copyTo(session, statement);
+      return statement.kind === 'copyFrom'
+        ? copyFrom(session, statement)
+        : copyTo(session, statement);
     case 'tide':
       return flushTable(session, await relidOf(session, statement.table), false, flushFields);
     case 'utility':
@@ -72,7 +74,12 @@ async function runUtilityKind(
       const { readOnly } = statement.options;
       if (readOnly === undefined) return done;
       if (statement.sessionDefault) {
-        await applySetting(session, 'default_transaction_read_only', readOnly ? 'on' : 'off', false);
+        await applySetting(
+          session,
+          'default_transaction_read_only',
+          readOnly ? 'on' : 'off',
+          false,
+        );
       } else {
         session.transaction.readOnly = readOnly;
       }

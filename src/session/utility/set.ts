@@ -27,10 +27,7 @@ export async function checkSetting(
   const own = ownSettings.get(name);
   if (own !== undefined) return own.check(value);
   if (name.startsWith('tide.')) {
-    throw new PgError(
-      SqlState.undefinedObject,
-      `unrecognized configuration parameter "${name}"`,
-    );
+    throw new PgError(SqlState.undefinedObject, `unrecognized configuration parameter "${name}"`);
   }
   if (name === 'client_encoding') {
     if (utf8Names.has(value.replaceAll(/['"]/g, '').toLowerCase())) return 'UTF8';
@@ -71,7 +68,11 @@ export async function applySetting(
     settings.set(lower, undefined, local);
   } else {
     if (lower === 'tide.user_id') requireMayBe(session, value);
-    if (lower === 'tide.scope' && value.toLowerCase() === 'all' && !session.roles.bypassRowSecurity) {
+    if (
+      lower === 'tide.scope' &&
+      value.toLowerCase() === 'all' &&
+      !session.roles.bypassRowSecurity
+    ) {
       throw new PgError(
         SqlState.insufficientPrivilege,
         'permission denied to set parameter "tide.scope" to "all"',
@@ -79,7 +80,9 @@ export async function applySetting(
       );
     }
     const check = (): Promise<string> => checkSetting(engine, settings.forPostgres, lower, value);
-    const canonical = await (transaction.ddl === undefined ? engine.catalog.shared(check) : check());
+    const canonical = await (transaction.ddl === undefined
+      ? engine.catalog.shared(check)
+      : check());
     settings.set(lower, canonical, local);
   }
   if (lower === 'role' || lower === 'session_authorization') {
