@@ -1,5 +1,5 @@
 import { PgError, SqlState, assert, notSupported } from '../base/index.ts';
-import type { Expr, Query, SubLinkExpr, TargetEntry, VarExpr } from '../analyzer/tree.ts';
+import type { Expr, Query, RangeTblEntry, SubLinkExpr, TargetEntry, VarExpr } from '../analyzer/tree.ts';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import type { StoredIndex } from '../storage/types.ts';
 import { Oid } from '../types/oid.ts';
@@ -9,7 +9,7 @@ import { normalizeQuery } from './normalize.ts';
 import type { ExecutorSupport } from './plan-select.ts';
 import { planSelect } from './plan-select.ts';
 import type { Projection } from './projection.ts';
-import { planProjection } from './projection.ts';
+import { emptySelect, planProjection } from './projection.ts';
 import { transform, walk } from './walk.ts';
 
 /** What every write checks and computes for a row of the table. */
@@ -371,12 +371,44 @@ function expandMultiAssignments(
   }));
 }
 
+/** `(SELECT cN FROM (the sub-select) s)`. */
 function scalarSubLink(link: SubLinkExpr, column: number, typeOid: number): SubLinkExpr {
-  const visible = link.query.targetList.filter((entry) => !entry.junk);
-  const targetList = link.query.targetList.map((entry) =>
-    entry.junk || entry === visible[column] ? entry : { ...entry, junk: true },
+  // A copy for each column: scans are told apart by the identity of their RTE. What it takes from outside is one level
+  // further away.
+  const query = transform(structuredClone(link.query), (expr, levels) =>
+    (expr.kind === 'var' || expr.kind === 'aggref') && expr.levelsUp > levels
+      ? { ...expr, levelsUp: expr.levelsUp + 1 }
+      : expr,
   );
-  return { ...link, linkKind: 'expr', typeOid, query: { ...link.query, targetList } };
+  const columns = query.targetList.filter((entry) => !entry.junk);
+  const wanted = columns[column]?.expr;
+  assert(wanted !== undefined, 'a multiexpr Param picks a column of its SubLink');
+  const rte: RangeTblEntry = {
+    kind: 'rte',
+    rteKind: 'subquery',
+    alias: 's',
+    name: 's',
+    columnNames: columns.map((_, i) => `c${i + 1}`),
+    lateral: false,
+    inFromClause: true,
+    securityQuals: [],
+    query,
+    securityBarrier: false,
+    viewRelid: 0,
+    permission: 0,
+  };
+  const picked: VarExpr = {
+    ...systemVar(1, column + 1, typeOid),
+    collation: 'collation' in wanted ? wanted.collation : 0,
+  };
+  const outer: Query = {
+    ...emptySelect,
+    hasSubLinks: query.hasSubLinks,
+    rtable: [rte],
+    jointree: { kind: 'from', items: [{ kind: 'ref', rtindex: 1 }], quals: undefined },
+    targetList: [targetEntry(picked, 1)],
+  };
+  return { ...link, linkKind: 'expr', typeOid, query: outer };
 }
 
 function rowRules(
