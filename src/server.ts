@@ -161,13 +161,13 @@ export async function startServer(config: Config, log: Logger): Promise<Server> 
 
 /** Last opened, first closed; one that fails does not keep the others open. */
 async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
-  let failure: unknown;
+  const failures: Error[] = [];
   for (const close of closers.toReversed()) {
     try {
       await close();
     } catch (error) {
-      failure ??= error;
+      failures.push(error instanceof Error ? error : new Error(String(error)));
     }
   }
-  if (failure !== undefined) throw failure;
+  if (failures[0] !== undefined) throw failures[0];
 }

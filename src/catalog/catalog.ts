@@ -7,7 +7,6 @@ import type { DecodedTable } from './codec.ts';
 import { decodeTable, encodeTable } from './codec.ts';
 import { createMutex } from './mutex.ts';
 import type { MirrorConnection } from './mirror.ts';
-import type { Names } from './names.ts';
 import { readNames } from './names.ts';
 import type { MirrorRelation } from './read-mirror.ts';
 import { readRelationsSql } from './read-mirror.ts';

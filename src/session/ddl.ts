@@ -76,7 +76,9 @@ export async function runDdl(
   const before = transaction.catalog;
   const { tag, notices } = await ddl
     .run(request, storage, validator(session))
-    .catch((error: unknown) => Promise.reject(inSource(error, statement) as Error));
+    .catch((error: unknown) => {
+      throw inSource(error, statement);
+    });
   for (const notice of notices) session.notice(notice);
   await restartAlteredSequence(session, statement);
   for (const changed of transaction.catalog.tables) {

@@ -25,7 +25,7 @@ function textField(typeOid: number, types: TypeContext): WriteField {
     case Oid.int4:
     case Oid.int8:
     case Oid.oid:
-      return (writer, value) => writer.fieldText(String(value));
+      return (writer, value) => writer.fieldText(`${value as number | bigint}`);
     case Oid.text:
     case Oid.varchar:
     case Oid.bpchar:

@@ -2,7 +2,7 @@ import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { FieldDescription } from '../analyzer/tree.ts';
 import type { CatalogTable } from '../catalog/types.ts';
 import { Oid } from '../types/oid.ts';
-import type { Row, Value } from '../types/value.ts';
+import type { Value } from '../types/value.ts';
 import type { SessionState, StatementResult } from './state.ts';
 
 const columns: readonly (readonly [name: string, typeOid: number, typeSize: number])[] = [
@@ -50,7 +50,7 @@ export async function flushTable(
       hint: 'Its rows go when their time to live ends.',
     });
   const done = await engine.jobs.flush(table.stored);
-  const row: Row = [
+  const row = [
     done.jobId,
     BigInt(done.rowsFlushed),
     BigInt(done.users),

@@ -82,5 +82,5 @@ export function firstParameter(statement: Statement): number | undefined {
   visit(statement.node);
   if (first === undefined) return undefined;
   const before = Buffer.from(statement.text).subarray(0, first).toString();
-  return statement.sourcePosition([...before].length + 1);
+  return statement.sourcePosition(Array.from(before).length + 1);
 }

@@ -1,57 +1,16 @@
 import { PgError, SqlState } from '../base/index.ts';
-import type { Analyzed, FieldDescription } from '../analyzer/tree.ts';
+import type { FieldDescription } from '../analyzer/tree.ts';
 import { qualifySystemColumns } from '../sql/index.ts';
 import type { Statement } from '../sql/index.ts';
+import { analyzeAndPlan } from './analyze-and-plan.ts';
 import { inSource, storedTables } from './names.ts';
-import { planStatement } from './planned.ts';
 import type { Planned } from './planned.ts';
-import { checkPermissions } from './roles.ts';
 import type { CurrentPlan, Prepared, SessionState } from './state.ts';
 import { utilityFields } from './utility/fields.ts';
-
-/** Plans by analyzed statement: shared by all sessions that analysis does not tell apart (roles and settings are its key). */
-interface CachedPlan {
-  readonly catalogVersion: number;
-  readonly planned: Planned;
-}
-
-const plans = new WeakMap<Analyzed, CachedPlan>();
 
 /** Statement kinds that PostgreSQL analyzes into a Query tree. */
 export function isQuery(statement: Statement): boolean {
   return statement.class === 'query';
-}
-
-/** Analysis and plan under the session's present settings and catalog. Throws PostgreSQL's own errors. */
-export async function analyzeAndPlan(
-  session: SessionState,
-  text: string,
-  declaredTypes: readonly number[],
-): Promise<CurrentPlan> {
-  const { engine, settings, transaction } = session;
-  const { ddl } = transaction;
-  const analyze = (): Promise<Analyzed> =>
-    engine.analyzer.analyze(text, declaredTypes, settings.forPostgres, {
-      cache: ddl === undefined,
-    });
-  const analyzed = ddl === undefined ? await engine.catalog.shared(analyze) : await analyze();
-  const { catalog } = transaction;
-  for (const notice of analyzed.notices) session.notice(notice);
-  const cached = plans.get(analyzed);
-  let planned: Planned;
-  if (cached?.catalogVersion === catalog.version) {
-    planned = cached.planned;
-  } else {
-    planned = planStatement(analyzed, catalog, engine.support);
-    for (const query of analyzed.queries) await checkPermissions(engine, session.roles, query);
-    plans.set(analyzed, { catalogVersion: catalog.version, planned });
-  }
-  return {
-    catalogVersion: catalog.version,
-    settingsFingerprint: settings.fingerprint,
-    analyzed,
-    planned,
-  };
 }
 
 /** A statement ready to be bound. `statement` undefined: the empty query. */

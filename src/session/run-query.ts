@@ -114,7 +114,7 @@ export async function runQuery(
           await applySetting(
             session,
             name,
-            value === null ? undefined : String(value),
+            value === null ? undefined : (value as string),
             local === true,
           ),
         );

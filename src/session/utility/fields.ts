@@ -2,7 +2,7 @@ import type { FieldDescription } from '../../analyzer/tree.ts';
 import type { Statement } from '../../sql/index.ts';
 import { Oid } from '../../types/oid.ts';
 import { flushFields } from '../flush.ts';
-import { analyzeAndPlan } from '../prepare.ts';
+import { analyzeAndPlan } from '../analyze-and-plan.ts';
 import type { SessionState } from '../state.ts';
 
 export function textField(name: string): FieldDescription {

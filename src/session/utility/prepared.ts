@@ -3,11 +3,11 @@ import { parse as parseStatements } from '../../sql/index.ts';
 import type { UtilityStatement } from '../../sql/index.ts';
 import { pgType } from '../../types/registry.ts';
 import { onMirror } from '../names.ts';
-import { isQuery, prepareStatement } from '../prepare.ts';
+import { prepareStatement } from '../prepare.ts';
 import { runQuery } from '../run-query.ts';
+import type { QueryInput } from '../run-query.ts';
 import type { Prepared, SessionState, StatementResult } from '../state.ts';
 import type { Value } from '../../types/value.ts';
-import { runUtility } from './run.ts';
 
 type PrepareStatement = Extract<UtilityStatement, { kind: 'prepare' }>;
 type ExecuteStatement = Extract<UtilityStatement, { kind: 'execute' }>;
@@ -51,10 +51,10 @@ function preparedNamed(session: SessionState, name: string): Prepared {
 }
 
 /** EXECUTE name (arguments): the arguments are a SELECT of their own, each cast to its parameter's type. */
-export async function executePrepared(
+export async function bindPrepared(
   session: SessionState,
   statement: ExecuteStatement,
-): Promise<StatementResult> {
+): Promise<{ readonly prepared: Prepared; readonly input: QueryInput }> {
   const prepared = preparedNamed(session, statement.name);
   const { args } = statement;
   if (args.length !== prepared.paramTypes.length) {
@@ -71,13 +71,9 @@ export async function executePrepared(
   const values = params.map((value, i) => {
     if (value === null) return null;
     const type = pgType(prepared.paramTypes[i]!);
-    return Buffer.from(type === undefined ? String(value) : type.format(value, types));
+    return Buffer.from(type === undefined ? (value as string) : type.format(value, types));
   });
-  const input = { raw: { formats: [], values }, params, resultFormats: [] };
-  if (prepared.statement === undefined || !isQuery(prepared.statement)) {
-    return runUtility(session, prepared, input);
-  }
-  return runQuery(session, prepared, input);
+  return { prepared, input: { raw: { formats: [], values }, params, resultFormats: [] } };
 }
 
 async function evaluate(

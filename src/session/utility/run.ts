@@ -6,11 +6,13 @@ import { runDdl } from '../ddl.ts';
 import { explain } from '../explain.ts';
 import { flushFields, flushTable } from '../flush.ts';
 import { relidOf, tableOf } from '../names.ts';
+import { isQuery } from '../prepare.ts';
+import { runQuery } from '../run-query.ts';
 import type { QueryInput } from '../run-query.ts';
 import type { Prepared, SessionState, StatementResult } from '../state.ts';
 import { textField } from './fields.ts';
 import { showFieldName } from './fields.ts';
-import { deallocate, executePrepared, prepareSql } from './prepared.ts';
+import { bindPrepared, deallocate, prepareSql } from './prepared.ts';
 import { applySetting, showAnySetting } from './set.ts';
 import { checkTransactionOptions, runTransactionStatement } from './transaction-control.ts';
 import { truncate } from './truncate.ts';
@@ -122,6 +124,17 @@ async function runUtilityKind(
     default:
       throw notSupported(statement.tag);
   }
+}
+
+/** A statement prepared by the protocol, which EXECUTE finds too, may be any. */
+async function executePrepared(
+  session: SessionState,
+  statement: Extract<UtilityStatement, { kind: 'execute' }>,
+): Promise<StatementResult> {
+  const { prepared, input } = await bindPrepared(session, statement);
+  return prepared.statement !== undefined && isQuery(prepared.statement)
+    ? runQuery(session, prepared, input)
+    : runUtility(session, prepared, input);
 }
 
 /** ANALYZE counts the tables' rows anew: what the choice of executor goes by. */
