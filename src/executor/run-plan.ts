@@ -95,7 +95,6 @@ function rowsToRead(plan: SelectPlan, execution: Execution): number {
   let rows = 0;
   const { userId, allUsers } = execution.statement;
   for (const scan of plan.scans.values()) {
-    if (scan.kind !== 'scan') continue;
     const { stored } = scan.table;
     const scope =
       stored.kind !== 'user'

@@ -1,7 +1,7 @@
 import type { Clock, RandomBytes } from '../base/index.ts';
 import type { Query, RangeTblEntry } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
-import type { ScanNode, VirtualScanNode } from '../planner/nodes.ts';
+import type { ScanNode } from '../planner/nodes.ts';
 import type { ScanStats, Storage, StorageTransaction } from '../storage/types.ts';
 import type { TypeContext } from '../types/type.ts';
 import type { Row, Value } from '../types/value.ts';
@@ -59,7 +59,7 @@ export interface ExecutionContext {
   readonly catalog: CatalogSnapshot;
   readonly storage: Storage;
   readonly transaction: StorageTransaction;
-  readonly scans: ReadonlyMap<RangeTblEntry, ScanNode | VirtualScanNode>;
+  readonly scans: ReadonlyMap<RangeTblEntry, ScanNode>;
   /** $n by n - 1, decoded, and their types. */
   readonly params: readonly Value[];
   readonly paramTypes: readonly number[];

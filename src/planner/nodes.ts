@@ -1,5 +1,5 @@
 import type { Expr, Query, RangeTblEntry } from '../analyzer/tree.ts';
-import type { CatalogTable, VirtualRelation } from '../catalog/types.ts';
+import type { CatalogTable } from '../catalog/types.ts';
 
 /**
  * System columns of stored tables as Var attnos. The planner turns `_seq(m)` (how PostgreSQL resolves `m._seq`) into a
@@ -35,13 +35,6 @@ export interface ScanNode {
   readonly predicates: readonly PushedPredicate[];
 }
 
-/** One of pgtide's computed relations. */
-export interface VirtualScanNode {
-  readonly kind: 'virtualScan';
-  readonly rte: RangeTblEntry;
-  readonly relation: VirtualRelation;
-}
-
 /** Why an executor can not run a query exactly (naming the expression); undefined: it can. */
 export type Support = Readonly<Record<ExecutorName, string | undefined>>;
 
@@ -53,7 +46,7 @@ export type Support = Readonly<Record<ExecutorName, string | undefined>>;
 export interface SelectPlan {
   readonly kind: 'select';
   readonly query: Query;
-  readonly scans: ReadonlyMap<RangeTblEntry, ScanNode | VirtualScanNode>;
+  readonly scans: ReadonlyMap<RangeTblEntry, ScanNode>;
   /** Names of the in-memory rows that it reads. */
   readonly rowSources: readonly string[];
   /** Relations of PostgreSQL's own catalog among the sources: only the mirror can answer. */

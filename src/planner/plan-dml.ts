@@ -1,5 +1,12 @@
 import { PgError, SqlState, assert, notSupported } from '../base/index.ts';
-import type { Expr, Query, RangeTblEntry, SubLinkExpr, TargetEntry, VarExpr } from '../analyzer/tree.ts';
+import type {
+  Expr,
+  Query,
+  RangeTblEntry,
+  SubLinkExpr,
+  TargetEntry,
+  VarExpr,
+} from '../analyzer/tree.ts';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import type { StoredIndex } from '../storage/types.ts';
 import { Oid } from '../types/oid.ts';

@@ -1,6 +1,6 @@
-import type { Query, RangeTblEntry } from '../analyzer/tree.ts';
+import type { Query } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
-import type { ScanNode, SelectPlan, Support, VirtualScanNode } from './nodes.ts';
+import type { ScanNode, SelectPlan, Support } from './nodes.ts';
 import { normalizeQuery } from './normalize.ts';
 import { catalogRelations, findScans, rowSources } from './scans.ts';
 
@@ -16,8 +16,7 @@ export interface ExecutorSupport {
   ): { readonly source: string; readonly lower: Query; readonly upper: Query } | undefined;
 }
 
-function fixesWholeKey(scan: ScanNode | VirtualScanNode): boolean {
-  if (scan.kind === 'virtualScan') return false;
+function fixesWholeKey(scan: ScanNode): boolean {
   const { primaryKey } = scan.table.stored;
   return (
     primaryKey.length > 0 &&
@@ -41,7 +40,7 @@ function planNormalized(
   executors: ExecutorSupport,
   depth = 0,
 ): SelectPlan {
-  const scans: Map<RangeTblEntry, ScanNode | VirtualScanNode> = findScans(query, catalog);
+  const scans = findScans(query, catalog);
   const usesCatalog = catalogRelations(query, catalog).length > 0;
   const onlyPostgres = 'it reads PostgreSQL’s own catalog';
   const support: Support = {

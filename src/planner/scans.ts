@@ -1,7 +1,7 @@
 import { assert } from '../base/index.ts';
 import type { Expr, FromItem, Query, RangeTblEntry, VarExpr } from '../analyzer/tree.ts';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
-import type { ScanNode, VirtualScanNode } from './nodes.ts';
+import type { ScanNode } from './nodes.ts';
 import { pushedPredicates } from './predicates.ts';
 import { allQueries, resolveVar, walk } from './walk.ts';
 
@@ -61,21 +61,13 @@ function referencedRtes(item: FromItem): number[] {
 }
 
 /** Every base relation of the query and its sub-queries that pgtide itself holds. */
-export function findScans(
-  root: Query,
-  catalog: CatalogSnapshot,
-): Map<RangeTblEntry, ScanNode | VirtualScanNode> {
+export function findScans(root: Query, catalog: CatalogSnapshot): Map<RangeTblEntry, ScanNode> {
   const use = columnUse(root);
-  const scans = new Map<RangeTblEntry, ScanNode | VirtualScanNode>();
+  const scans = new Map<RangeTblEntry, ScanNode>();
   for (const query of allQueries(root)) {
     const inFrom = new Set(referencedRtes(query.jointree));
     query.rtable.forEach((rte, i) => {
       if (rte.rteKind !== 'relation' || !inFrom.has(i + 1)) return;
-      const relation = catalog.virtual(rte.relid);
-      if (relation !== undefined) {
-        scans.set(rte, { kind: 'virtualScan', rte, relation });
-        return;
-      }
       const table = catalog.table(rte.relid);
       if (table === undefined) return;
       assert(!scans.has(rte), 'an RTE belongs to one query');

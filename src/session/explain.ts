@@ -125,7 +125,6 @@ function scopeName(kind: string, execution: Execution): string {
 
 function scans(plan: SelectPlan, execution: Execution): string[] {
   return [...plan.scans.values()].flatMap((scan) => {
-    if (scan.kind !== 'scan') return [];
     const { stored, columns } = scan.table;
     const lines = [
       `Scan on ${stored.namespace}.${stored.name} (${scopeName(stored.kind, execution)})`,

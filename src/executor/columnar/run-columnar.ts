@@ -58,7 +58,7 @@ async function* runColumnar(
     };
     const relations = new Map<RangeTblEntry, string>();
     for (const [rte, scan] of context.scans) {
-      if (scan.kind === 'scan') relations.set(rte, await scanRelation(scan, relation));
+      relations.set(rte, await scanRelation(scan, relation));
     }
     for (const rte of rowsOf(query)) {
       if (!relations.has(rte)) relations.set(rte, await sourceRelation(rte, relation));
@@ -113,11 +113,9 @@ function snapshotOf(
 ): Pick<RelationContext, 'transaction' | 'versionOf'> {
   const { storage, transaction, statement } = context;
   const isolation = statement.setting('transaction_isolation') ?? 'read committed';
-  const shared = [...context.scans.values()].some(
-    (scan) => scan.kind === 'scan' && scan.table.stored.kind === 'shared',
-  );
-  const forDml = [...context.scans.values()].some(
-    (scan) => scan.kind === 'scan' && scan.columns.includes(SystemColumn.rowKey),
+  const shared = [...context.scans.values()].some((scan) => scan.table.stored.kind === 'shared');
+  const forDml = [...context.scans.values()].some((scan) =>
+    scan.columns.includes(SystemColumn.rowKey),
   );
   if (!shared || transaction.hasWrites || forDml || isolation !== 'read committed') {
     return { transaction, versionOf: undefined };
@@ -127,7 +125,6 @@ function snapshotOf(
   // In one tick: no commit can come between the versions and the snapshot.
   const versions = new Map<number, number>();
   for (const scan of context.scans.values()) {
-    if (scan.kind !== 'scan') continue;
     const { tableId } = scan.table.stored;
     versions.set(tableId, storage.tableVersion(tableId));
   }

@@ -41,7 +41,6 @@ export async function materializeScans(
   const out = new Map<RangeTblEntry, Materialized>();
   let total = 0;
   for (const [rte, scan] of context.scans) {
-    if (scan.kind !== 'scan') continue;
     out.set(
       rte,
       await materializeScan(scan, context, (rows) => {

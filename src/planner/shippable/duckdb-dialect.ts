@@ -14,6 +14,9 @@ export function duckdbDialect(statement: StatementContext | undefined): Dialect 
     name: 'duckdb',
     expr,
     columnNames: (rte: RangeTblEntry) => rte.columnNames.map((_, at) => `c${at + 1}`),
+    // DuckDB gives back what it sorted by, where -0 has become 0.
+    keyApart: ({ sql, type }) =>
+      type?.name === 'FLOAT' || type?.name === 'DOUBLE' ? `(${sql} + 0)` : sql,
     sortKey(key, clause, printer) {
       const operator = printer.env.catalog.operatorName(clause.sortOperator);
       if (operator !== undefined && !/^(?:pg_catalog\.)?[<>]$/.test(operator)) {
