@@ -10,6 +10,5 @@
  */
 export { analyzerParameters, createAnalyzer } from './analyzer.ts';
 export type { Analyzer, AnalyzeOptions } from './analyzer.ts';
-export { decodeDatum } from './datum.ts';
-export { readStoredExpr, readStoredExprs } from './read-tree.ts';
+export { readStoredExpr } from './read-tree.ts';
 export type * from './tree.ts';

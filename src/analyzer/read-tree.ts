@@ -26,13 +26,3 @@ export function readStoredExpr(text: string): Expr {
   assert(isRecord(node), 'a stored expression is a node');
   return readExpr(node, readQuery);
 }
-
-/** A list of expressions as the catalog keeps it: pg_index.indexprs. */
-export function readStoredExprs(text: string): readonly Expr[] {
-  const list = readNodeText(Buffer.from(text, 'utf8').toString('latin1'));
-  assert(Array.isArray(list), 'stored expressions are a list');
-  return list.map((node) => {
-    assert(isRecord(node), 'stored expressions are nodes');
-    return readExpr(node, readQuery);
-  });
-}

@@ -8,5 +8,4 @@
  */
 export { createListener } from './listener.ts';
 export type { Listener, ListenerOptions } from './listener.ts';
-export { defaultLimits } from './limits.ts';
 export type { ListenerLimits } from './limits.ts';

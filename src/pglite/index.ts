@@ -18,27 +18,19 @@ export {
   readParameterDescription,
   readReport,
   readRowDescription,
-  readTextRow,
 } from './backend-messages.ts';
 export type { BackendMessage, PgliteField, TransactionStatus } from './backend-messages.ts';
 export { PgliteDirectoryError } from './directory.ts';
 export {
-  bindMessage,
   bindValuesMessage,
   describePortalMessage,
   describeStatementMessage,
   executeMessage,
   parseMessage,
-  queryMessage,
   syncMessage,
 } from './frontend-messages.ts';
 export { openPglite } from './handle.ts';
 export type { PgliteHandle, PgliteOptions, PgliteSession, QueryResult } from './handle.ts';
-export {
-  quoteIdentifier,
-  quoteLiteral,
-  sameSettings,
-  splitIdentifiers,
-} from './session-settings.ts';
+export { quoteIdentifier, splitIdentifiers } from './session-settings.ts';
 export type { SessionSettings } from './session-settings.ts';
 export { clusterTemplate } from './template.ts';

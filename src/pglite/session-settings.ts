@@ -93,10 +93,3 @@ export function settingStatements(
   if (after.role !== 'none') statements.push(`SET ROLE ${quoteLiteral(after.role)}`);
   return statements.join('; ');
 }
-
-export function sameSettings(left: SessionSettings, right: SessionSettings): boolean {
-  if (left === right) return true;
-  if (left.size !== right.size) return false;
-  for (const [name, value] of left) if (right.get(name) !== value) return false;
-  return true;
-}

@@ -8,9 +8,6 @@
  *
  * To debug: `parse(text).map((statement) => statement.text)` shows what PostgreSQL will see.
  */
-export { quoteName, quoteNameIfNeeded } from './names.ts';
-export { relationName } from './node-access.ts';
-export { positionOf } from './offsets.ts';
 export { parse } from './parse.ts';
 export type * from './statement.ts';
 export type { TableKind } from './sugar.ts';

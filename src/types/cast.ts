@@ -9,7 +9,7 @@ import { datetimeCasts } from './cast-datetime.ts';
 import { jsonCasts } from './cast-json.ts';
 import { parseFloat4, parseFloat8 } from './float.ts';
 import { outOfRange } from './input-error.ts';
-import { int2Max, int2Min, int4Max, int4Min, int8Max, int8Min } from './integer.ts';
+import { int2Max, int2Min, int4Max, int4Min } from './integer.ts';
 import { makeArray } from './array.ts';
 import {
   numericFromFloat4,
@@ -82,11 +82,6 @@ function bigintToOid(value: bigint): number {
   if (value < 0n || value > 4294967295n)
     throw new PgError(SqlState.numericValueOutOfRange, 'OID out of range');
   return Number(value);
-}
-
-export function checkedInt8(value: bigint): bigint {
-  if (value < int8Min || value > int8Max) throw outOfRange('bigint');
-  return value;
 }
 
 const key = (source: number, target: number): string => `${source}>${target}`;

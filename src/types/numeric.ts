@@ -33,10 +33,6 @@ export function isSpecial(value: string): boolean {
   return last === 78 || last === 121;
 }
 
-export function isNaNText(value: string): boolean {
-  return value === 'NaN';
-}
-
 /** Splits a finite canonical text. */
 export function toDecimal(value: string): Decimal {
   const point = value.indexOf('.');
@@ -262,14 +258,6 @@ export function numericCeil(value: string): string {
   return numericCompare(whole, value) < 0 ? numericAdd(whole, '1') : whole;
 }
 
-export function numericFromInt(value: number): string {
-  return String(value);
-}
-
-export function numericFromBigint(value: bigint): string {
-  return value.toString();
-}
-
 /** Digits past the last one kept that show whether a double lies exactly halfway. */
 const tieDigits = 30;
 
@@ -340,10 +328,6 @@ const typmodHeader = 4;
 export interface NumericTypmod {
   readonly precision: number;
   readonly scale: number;
-}
-
-export function encodeNumericTypmod(precision: number, scale: number): number {
-  return ((precision << 16) | (scale & 0x7ff)) + typmodHeader;
 }
 
 /** undefined for -1: unconstrained. */

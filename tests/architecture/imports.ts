@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { Layer } from './layers.ts';
-import { openToAll, packageOwners } from './layers.ts';
+import { openToAll, openToTests, packageOwners } from './layers.ts';
 
 /** One source file: its path under src/ with forward slashes, and its text. */
 export interface SourceFile {
@@ -41,6 +41,11 @@ function packageOf(specifier: string): string {
   return specifier.startsWith('@') ? parts.slice(0, 2).join('/') : (parts[0] ?? specifier);
 }
 
+/** A test, or what tests share. */
+function isTest(path: string): boolean {
+  return /\.test(?:-support)?\.ts$/.test(path);
+}
+
 function isNamed(layer: string, names: readonly string[]): boolean {
   return names.some((name) => name === '*' || name === layer || layer.startsWith(`${name}/`));
 }
@@ -71,8 +76,7 @@ export function importViolations(file: SourceFile, layers: readonly Layer[]): re
     }
     const target = posix.normalize(posix.join(posix.dirname(file.path), specifier));
     if (target.startsWith('..')) {
-      const isTest = file.path.endsWith('.test.ts');
-      if (!isTest && target !== '../package.json') {
+      if (!isTest(file.path) && target !== '../package.json') {
         violations.push(`${file.path} imports ${specifier}, which is outside src`);
       }
       continue;
@@ -80,7 +84,7 @@ export function importViolations(file: SourceFile, layers: readonly Layer[]): re
     const to = layerOf(target, layers);
     if (to === undefined) {
       violations.push(`${file.path} imports ${specifier}, which is in no folder of the table`);
-    } else if (!mayImport(own, to)) {
+    } else if (!mayImport(own, to) && !(isTest(file.path) && isNamed(to.name, openToTests))) {
       violations.push(`${file.path} imports ${specifier}: ${own.name} may not import ${to.name}`);
     }
   }

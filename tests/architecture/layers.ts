@@ -97,6 +97,9 @@ export const layers: readonly Layer[] = [
 /** Layers that every layer may import from. */
 export const openToAll: readonly string[] = ['base', 'types'];
 
+/** Layers that tests in src/ may import from as well: PostgreSQL itself, the oracle. */
+export const openToTests: readonly string[] = ['analyzer', 'pglite'];
+
 /** Packages with one owner each. */
 export const packageOwners: ReadonlyMap<string, string> = new Map([
   ['@duckdb/node-api', 'duckdb'],

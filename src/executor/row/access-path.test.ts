@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compileScalars } from './evaluate.ts';
 import { runRow, runRowSync } from './run-select.ts';
-import { createTestDatabase } from './test-database.ts';
-import type { TestDatabase } from './test-database.ts';
+import { createTestDatabase } from './database.test-support.ts';
+import type { TestDatabase } from './database.test-support.ts';
 
 let database: TestDatabase;
 

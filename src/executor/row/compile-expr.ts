@@ -21,9 +21,7 @@ import { compileRowCompare } from './compile-row.ts';
 import { compileSubLink } from './compile-sublink.ts';
 import { compileVar } from './compile-var.ts';
 import type { Evaluator } from './frame.ts';
-import { reasonOf, unsupported } from './unsupported.ts';
-import { createScope } from './scope.ts';
-import type { RowCatalog, Scope } from './scope.ts';
+import type { Scope } from './scope.ts';
 
 /** Makes the closure that computes `expr`. Throws Unsupported for what is not surely PostgreSQL's answer. */
 export function compileExpr(expr: Expr, scope: Scope): Evaluator {
@@ -103,17 +101,6 @@ export function compileExpr(expr: Expr, scope: Scope): Evaluator {
     default:
       return unsupported((expr as Expr).kind);
   }
-}
-
-/** Why an expression over no rows, or over `rtable`'s, can't run here; undefined when it can. */
-export function canCompile(
-  expr: Expr,
-  catalog: RowCatalog,
-  rtable: Scope['rtable'] = [],
-): string | undefined {
-  return reasonOf(() =>
-    compileExpr(expr, createScope({ rtable }, undefined, { catalog, sources: [] })),
-  );
 }
 
 /** Compiles a test: true only for TRUE, as WHERE and ON have it. */

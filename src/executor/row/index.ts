@@ -10,8 +10,6 @@
  * To debug a wrong answer, add the statement to run-select.test.ts, which asks PostgreSQL itself.
  */
 export { rowSupports } from './compiled-query.ts';
-export { canCompile } from './compile-expr.ts';
-export { compileScalars } from './evaluate.ts';
 export type { CompiledScalars, ScalarNames, ScalarRun } from './evaluate.ts';
 export type { SlotRow } from './frame.ts';
 export { runRow, runRowSync } from './run-select.ts';

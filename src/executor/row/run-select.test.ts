@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase } from './test-database.ts';
-import type { Answer, TestDatabase } from './test-database.ts';
+import { createTestDatabase } from './database.test-support.ts';
+import type { Answer, TestDatabase } from './database.test-support.ts';
 
 let database: TestDatabase;
 

@@ -1,8 +1,6 @@
 /** The proleptic Gregorian calendar, counted as PostgreSQL does: days and microseconds from 2000-01-01. */
 
 export const microsPerSecond = 1_000_000;
-export const microsPerMinute = 60_000_000;
-export const microsPerHour = 3_600_000_000;
 export const microsPerDay = 86_400_000_000;
 export const microsPerDayBig = 86_400_000_000n;
 export const secondsPerDay = 86_400;

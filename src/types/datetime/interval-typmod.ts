@@ -32,15 +32,6 @@ export function isMinuteToSecond(typmod: number): boolean {
   return typmod >= 0 && ((typmod >> 16) & fullRange) === (fieldBits.minute | fieldBits.second);
 }
 
-/** For a column definition: the fields kept (undefined: all) and the fractional digits (undefined: all). */
-export function encodeIntervalTypmod(
-  fields: readonly IntervalField[] | undefined,
-  precision: number | undefined,
-): number {
-  const range = fields ? fields.reduce((bits, field) => bits | fieldBits[field], 0) : fullRange;
-  return (range << 16) | (precision ?? fullPrecision);
-}
-
 const microsPerHour = 3_600_000_000n;
 const microsPerMinute = 60_000_000n;
 

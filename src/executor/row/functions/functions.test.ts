@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase } from '../test-database.ts';
-import type { TestDatabase } from '../test-database.ts';
+import { createTestDatabase } from '../database.test-support.ts';
+import type { TestDatabase } from '../database.test-support.ts';
 import { arrayCases, dateTimeCases, jsonCases, numberCases, textCases } from './function-cases.ts';
 
 let database: TestDatabase;
