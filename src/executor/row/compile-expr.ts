@@ -21,6 +21,7 @@ import { compileRowCompare } from './compile-row.ts';
 import { compileSubLink } from './compile-sublink.ts';
 import { compileVar } from './compile-var.ts';
 import type { Evaluator } from './frame.ts';
+import { unsupported } from './unsupported.ts';
 import type { Scope } from './scope.ts';
 
 /** Makes the closure that computes `expr`. Throws Unsupported for what is not surely PostgreSQL's answer. */
