@@ -9,14 +9,3 @@ export class Unsupported extends Error {
 export function unsupported(what: string): never {
   throw new Unsupported(what);
 }
-
-/** Runs a compilation; its reason when it turned out unsupported. */
-export function reasonOf(compile: () => unknown): string | undefined {
-  try {
-    compile();
-    return undefined;
-  } catch (error) {
-    if (error instanceof Unsupported) return error.message;
-    throw error;
-  }
-}
