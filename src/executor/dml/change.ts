@@ -1,4 +1,4 @@
-import { assert } from '../../base/index.ts';
+import { PgError, SqlState, assert } from '../../base/index.ts';
 import type { DeletePlan, UpdatePlan } from '../../planner/plan-dml.ts';
 import { systemSlots } from '../../planner/plan-dml.ts';
 import type { StoredRow } from '../../storage/types.ts';
@@ -32,7 +32,11 @@ function rowKey(row: Row): Uint8Array {
   return key;
 }
 
-/** The stored row that a source row stands for. */
+/**
+ * The stored row that a source row stands for, in the very version that the source has read: new values that were computed
+ * from another version would undo someone's change.
+ * @throws 40001 when another commit has changed it since
+ */
 async function storedRow(
   plan: UpdatePlan | DeletePlan,
   source: Row,
@@ -42,7 +46,14 @@ async function storedRow(
   const { stored } = plan.table;
   const at = execution.transaction.getByKeySync(stored, key);
   const row = at === 'unknown' ? await execution.transaction.getByKey(stored, key) : at;
-  assert(row !== undefined, 'a row read in this statement is still there');
+  const seq = source[1];
+  const version = typeof seq === 'bigint' ? Number(seq) : 0;
+  if (row === undefined || row.seq !== version) {
+    throw new PgError(
+      SqlState.serializationFailure,
+      'could not serialize access due to concurrent update',
+    );
+  }
   return row;
 }
 

@@ -196,7 +196,7 @@ function putVersion(
   const overlay = overlayOf(state, runtime.table);
   const { clock, counters } = state.engine;
   const tuple = runtime.codec.encode(values, deleted ? TupleFlag.deleted : 0, clock.now());
-  putRow(overlay, key, tuple, replaced, counters.seq, null);
+  putRow(overlay, key, tuple, replaced, seenOf(replaced, counters.seq), null);
   reindex(
     state,
     overlay,
@@ -216,8 +216,16 @@ function removeVersion(
 ): void {
   const overlay = overlayOf(state, runtime.table);
   const keyValues = keyValuesOf(runtime, key, old.values);
-  putRow(overlay, key, null, old, state.engine.counters.seq, keyValues);
+  putRow(overlay, key, null, old, seenOf(old, state.engine.counters.seq), keyValues);
   reindex(state, overlay, runtime, old.userId, versionOf(old, key), undefined, noStale);
+}
+
+/**
+ * Up to which commit the writer has looked: a new key was checked against everything accepted, an old version was read at
+ * some earlier view, of which its own seq is all that is sure.
+ */
+function seenOf(replaced: StoredRow | undefined, latestSeq: number): number {
+  return replaced === undefined ? latestSeq : Math.min(latestSeq, replaced.seq);
 }
 
 /** The primary key's values, or the hidden row id: what a mark tells the columnar executor. */
