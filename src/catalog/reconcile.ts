@@ -1,7 +1,7 @@
 import { PgError, SqlState, assert } from '../base/index.ts';
 import type { Expr } from '../analyzer/tree.ts';
 import type { StoredColumn, StoredIndex, StoredTable, TableKind } from '../storage/types.ts';
-import { arrayOidOf } from '../types/oid.ts';
+import { Oid, arrayOidOf } from '../types/oid.ts';
 import { requirePgType } from '../types/registry.ts';
 import { defaultTypeContext } from '../types/type.ts';
 import type { PgArray, Value } from '../types/value.ts';
@@ -10,17 +10,14 @@ import type { MirrorColumn, MirrorRelation } from './read-mirror.ts';
 import { parseTableOptions } from './table-options.ts';
 import type { CatalogColumn, CatalogTable } from './types.ts';
 
-/** pg_attribute.attmissingval: a one-element array over the column's type. */
+/** pg_attribute.attmissingval: the text of a one-element array, whose element is the value's own text, an array's too. */
 function missingValue(column: MirrorColumn): Value {
   if (column.missing === null) return null;
-  const elementType = requirePgType(column.type);
-  if (elementType.elementOid !== 0) {
-    // An array column's missing value is an array of arrays, which PostgreSQL flattens: its text is the value's own.
-    return elementType.parse(column.missing.slice(1, -1), column.typmod, defaultTypeContext);
-  }
-  const array = requirePgType(arrayOidOf.get(column.type) ?? 0);
-  const parsed = array.parse(column.missing, column.typmod, defaultTypeContext) as PgArray;
-  return parsed.elements[0] ?? null;
+  const texts = requirePgType(arrayOidOf.get(Oid.text) ?? 0);
+  const { elements } = texts.parse(column.missing, -1, defaultTypeContext) as PgArray;
+  const [text] = elements;
+  if (typeof text !== 'string') return null;
+  return requirePgType(column.type).parse(text, column.typmod, defaultTypeContext);
 }
 
 function sameColumns(left: readonly StoredColumn[], right: readonly StoredColumn[]): boolean {

@@ -7,6 +7,7 @@ import { planDml } from '../planner/plan-dml.ts';
 import type { ExecutorSupport } from '../planner/plan-select.ts';
 import { planSelect } from '../planner/plan-select.ts';
 import { allQueries, walk } from '../planner/walk.ts';
+import { Oid } from '../types/oid.ts';
 import { refusedFunctions } from './refused-functions.ts';
 
 /** A statement that PostgreSQL has analyzed, as pgtide will run it. */
@@ -74,7 +75,7 @@ export function planStatement(
   const flush = flushArgument(query, catalog);
   if (flush !== undefined) {
     const plan = planSelect(
-      selectOf({ ...query, rtable: [], jointree: noFrom }, [flush.arg]),
+      selectOf({ ...query, rtable: [], jointree: noFrom }, [asOid(flush.arg)]),
       catalog,
       support,
     );
@@ -96,6 +97,19 @@ export function planStatement(
 }
 
 const noFrom = { kind: 'from', items: [], quals: undefined } as const;
+
+/** A regclass as the number that it is: our executors hold no values of that type. */
+function asOid(arg: Expr): Expr {
+  if (arg.kind === 'const') return { ...arg, typeOid: Oid.oid };
+  return {
+    kind: 'relabel',
+    typeOid: Oid.oid,
+    arg,
+    typmod: -1,
+    collation: 0,
+    format: 'implicitCast',
+  };
+}
 
 function flushArgument(
   query: Query,
