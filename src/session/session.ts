@@ -26,7 +26,7 @@ import { asUser } from './execute-as.ts';
 import { runUtility } from './utility/run.ts';
 
 /** Times a lone statement is run again after losing a race with another commit, before its 40001 is reported. */
-const lostRacesMax = 20;
+const lostRacesMax = 200;
 
 interface CopyState {
   readonly copy: CopyIn;
@@ -305,6 +305,7 @@ export function createSession(parts: SessionParts): Session {
           only && implicit && !transaction.inBlock && lostRace(error) && attempt < lostRacesMax;
         if (!again || !writer.rewind(mark)) throw error;
         await transaction.rollback();
+        await engine.storage.caughtUp();
       }
     }
   }
@@ -553,7 +554,7 @@ export function createSession(parts: SessionParts): Session {
     if (reader === undefined) {
       lone =
         lone === undefined && !transaction.inBlock ? { portal, mark: writer.mark() } : 'several';
-      const result = await run(prepared, portal);
+      const result = await runUntilWon(portal);
       if (result.kind === 'copyIn') {
         writer.copyInResponse(result.copy.format, result.copy.columnCount);
         copying = { copy: result.copy, resume: undefined };
@@ -569,6 +570,20 @@ export function createSession(parts: SessionParts): Session {
     }
     completed(portal, await reader.send(rowsMax));
     logDuration(prepared.text, startMs);
+  }
+
+  /** Runs a portal's statement; a lone one starts over when another commit has changed a row under it. */
+  async function runUntilWon(portal: Portal): Promise<StatementResult> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await run(portal.prepared, portal);
+      } catch (error) {
+        const again = lone !== 'several' && lostRace(error) && attempt < lostRacesMax;
+        if (!again) throw error;
+        await transaction.rollback();
+        await engine.storage.caughtUp();
+      }
+    }
   }
 
   let copyPortal: Portal | undefined;
@@ -608,6 +623,7 @@ export function createSession(parts: SessionParts): Session {
           break;
         }
         try {
+          await engine.storage.caughtUp();
           transaction.start();
           const result = await run(again.portal.prepared, again.portal);
           if (result.kind === 'copyIn' || result.kind === 'copyOut') throw error;

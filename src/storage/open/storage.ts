@@ -83,6 +83,9 @@ export function makeStorage(
       engine.listeners.add(listener);
       return () => engine.listeners.delete(listener);
     },
+    async caughtUp() {
+      await sequencer.submit({ sync: false, takesSeq: false, write: () => undefined });
+    },
     tableVersion: (tableId) => engine.tableState(tableId).version,
     async idle() {
       await parts.idle();
