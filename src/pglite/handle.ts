@@ -52,9 +52,14 @@ export interface PgliteSession {
   /**
    * A raw round trip: `bytes` are frontend messages ending in Sync (or one simple Query), the answer is every message up
    * to ReadyForQuery; errors of the statement are in it. With `settings`, they are applied first in the same round trip,
-   * and what fails there is thrown as PgError.
+   * and what fails there is thrown as PgError. `signal` gives the request up with the signal's reason (a PgError): a waiting one
+   * drops out of the queue, a running one is interrupted.
    */
-  protocol(bytes: Uint8Array, settings?: SessionSettings): Promise<Uint8Array>;
+  protocol(
+    bytes: Uint8Array,
+    settings?: SessionSettings,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array>;
   /** Text in and out. Without `params` several statements may be given; the rows are the last one's. Throws PgError. */
   query(
     sql: string,
@@ -338,18 +343,37 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
   }
 
   function sessionOver(queue: Request[]): PgliteSession {
-    const protocol = (bytes: Uint8Array, settings?: SessionSettings): Promise<Uint8Array> =>
-      new Promise((resolve, reject) => {
-        submit(queue, {
-          settings,
-          message: (id, prelude) => ({ kind: 'run', id, prelude, bytes }),
-          resolve: (answer) => {
-            assert(answer.kind === 'response', 'a response to a protocol request');
-            resolve(answer.bytes);
-          },
-          reject,
+    const protocol: PgliteSession['protocol'] = async (bytes, settings, signal) => {
+      signal?.throwIfAborted();
+      let giveUp: (() => void) | undefined;
+      try {
+        return await new Promise<Uint8Array>((resolve, reject) => {
+          const request: Request = {
+            settings,
+            message: (id, prelude) => ({ kind: 'run', id, prelude, bytes }),
+            resolve: (answer) => {
+              assert(answer.kind === 'response', 'a response to a protocol request');
+              resolve(answer.bytes);
+            },
+            reject,
+          };
+          giveUp = () => {
+            const error = signal?.reason as PgError;
+            const at = queue.indexOf(request);
+            if (inFlight?.request === request) interrupt(error);
+            else if (at >= 0) {
+              queue.splice(at, 1);
+              reject(error);
+              if (queue.length === 0) pump();
+            }
+          };
+          signal?.addEventListener('abort', giveUp);
+          submit(queue, request);
         });
-      });
+      } finally {
+        if (giveUp) signal?.removeEventListener('abort', giveUp);
+      }
+    };
     return {
       protocol,
       query: async (sql, params, settings) =>
@@ -360,6 +384,13 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
         }
       },
     };
+  }
+
+  function interrupt(error: PgError): void {
+    if (inFlight === undefined || worker === undefined) return;
+    deathReason = { error };
+    dying = true;
+    void worker.terminate();
   }
 
   await start(found.fresh);
@@ -402,12 +433,7 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
     get restarts() {
       return restarts;
     },
-    interrupt(error) {
-      if (inFlight === undefined || worker === undefined) return;
-      deathReason = { error };
-      dying = true;
-      void worker.terminate();
-    },
+    interrupt,
     dump: (path) =>
       new Promise((resolve, reject) => {
         submit(waiting, {

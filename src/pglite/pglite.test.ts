@@ -15,6 +15,7 @@ import {
   syncMessage,
 } from './index.ts';
 import type { PgliteHandle } from './index.ts';
+import { queryMessage } from './frontend-messages.ts';
 import { settingStatements, splitIdentifiers } from './session-settings.ts';
 
 let template: string;
@@ -277,5 +278,28 @@ describe('lifecycle', () => {
     expect(dying.restarts).toBe(2);
     await dying.close();
     expect(existsSync(join(dataDir, 'pgtide-cluster.json'))).toBe(true);
+  });
+
+  test('giving a request up touches no other: a waiting one leaves the queue, a running one is ended', async () => {
+    const shared = await openPglite({ name: 'fallback', templateTar: template });
+    const select = (sql: string, signal?: AbortSignal): Promise<Uint8Array> =>
+      shared.protocol(queryMessage(sql), undefined, signal);
+    const canceled = new PgError('57014', 'canceling statement due to user request');
+    const [waits, runs] = [new AbortController(), new AbortController()];
+    const first = select('select count(*) from generate_series(1, 300000)');
+    const second = select('select 2', waits.signal);
+    const third = select('select 3');
+    waits.abort(canceled);
+    expect(await errorFrom(second)).toBe(canceled);
+    await Promise.all([first, third]);
+    expect(shared.restarts).toBe(0);
+    const long = select('select count(*) from generate_series(1, 1000000000)', runs.signal);
+    const fourth = select('select 4');
+    setTimeout(() => runs.abort(canceled), 50);
+    expect((await errorFrom(long)).code).toBe('57014');
+    await fourth;
+    expect(shared.restarts).toBe(1);
+    expect(await errorFrom(select('select 5', runs.signal))).toBe(canceled);
+    await shared.close();
   });
 });

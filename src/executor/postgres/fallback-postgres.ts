@@ -9,8 +9,7 @@ import {
   readRowDescription,
   syncMessage,
 } from '../../pglite/index.ts';
-import type { PgliteField, PgliteHandle } from '../../pglite/index.ts';
-import type { PgError } from '../../base/index.ts';
+import type { PgliteField, PgliteSession } from '../../pglite/index.ts';
 
 export interface FallbackRequest {
   readonly sql: string;
@@ -34,20 +33,13 @@ export interface FallbackPostgres {
   run(request: FallbackRequest): Promise<FallbackResult>;
 }
 
-/** The fallback over PGlite, one statement at a time. An aborted statement costs a new worker. */
-export function pgliteFallback(open: () => Promise<PgliteHandle>): FallbackPostgres {
-  let last: Promise<unknown> = Promise.resolve();
-  return {
-    run(request) {
-      const turn = last.then(() => runNow(open, request));
-      last = turn.catch(() => undefined);
-      return turn;
-    },
-  };
+/** The fallback over PGlite. A statement aborted while it runs costs a new worker; one that waits just leaves the queue. */
+export function pgliteFallback(open: () => Promise<PgliteSession>): FallbackPostgres {
+  return { run: (request) => runNow(open, request) };
 }
 
 async function runNow(
-  open: () => Promise<PgliteHandle>,
+  open: () => Promise<PgliteSession>,
   { sql, params, resultFormats, settings, signal }: FallbackRequest,
 ): Promise<FallbackResult> {
   signal.throwIfAborted();
@@ -60,16 +52,7 @@ async function runNow(
     executeMessage(),
     syncMessage(),
   ]);
-  const interrupt = (): void => handle.interrupt(signal.reason as PgError);
-  signal.addEventListener('abort', interrupt);
-  try {
-    return readResult(await handle.protocol(bytes, settings));
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', interrupt);
-  }
+  return readResult(await handle.protocol(bytes, settings, signal));
 }
 
 function readResult(response: Uint8Array): FallbackResult {

@@ -22,6 +22,8 @@ export interface Printed {
 export interface Unguarded {
   readonly sql: string;
   readonly failures: readonly string[];
+  /** The operands, all of them, that may be infinite or NaN themselves. */
+  readonly leaves: readonly string[];
 }
 
 /** Thrown by printers: the dialect has no exact words for something. `message` names it. */
@@ -108,6 +110,8 @@ export interface Dialect {
   columnNames(rte: RangeTblEntry): readonly string[];
   /** One element of ORDER BY, without its NULLS words. */
   sortKey(key: string, clause: SortGroupClause, printer: Printer): string;
+  /** A sort key as an expression that the output column of the same value does not share; the key itself when it may. */
+  keyApart(key: Printed): string;
   limit(query: Query, scope: Scope, printer: Printer): string;
   functionRte(
     rte: RangeTblEntry & { rteKind: 'function' },

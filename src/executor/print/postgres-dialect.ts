@@ -41,6 +41,7 @@ export function postgresDialect(options: PostgresDialectOptions): Dialect {
     name: 'postgres',
     expr,
     columnNames,
+    keyApart: (key) => key.sql,
     sortKey(key, clause, printer) {
       const operator = printer.env.catalog.operatorName(clause.sortOperator);
       if (operator !== undefined && !/^(?:pg_catalog\.)?[<>]$/.test(operator)) {

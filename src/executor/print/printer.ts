@@ -146,9 +146,25 @@ function printLevel(
   const body = query.setOperations
     ? printSetOperation(query.setOperations, scope, dialect, printer)
     : printSelect(query, outputs, columnNames, scope, dialect, printer);
-  const order = printOrderBy(query, outputs, scope, dialect, printer, body.types);
+  const distinct = query.distinctClause.length > 0 && !query.hasDistinctOn;
+  const columnKeys = query.setOperations !== undefined || distinct;
+  const order = printOrderBy(
+    query,
+    outputs,
+    scope,
+    dialect,
+    printer,
+    body.types,
+    columnNames,
+    columnKeys,
+  );
   const limit = dialect.limit(query, scope, printer);
-  return { sql: withClause + body.sql + order + limit, types: body.types };
+  let sql = body.sql;
+  if (order.around !== undefined) {
+    const list = columnNames.map((name) => `${order.around}.${name}`).join(', ');
+    sql = `SELECT ${list} FROM (${sql}) AS ${order.around}(${columnNames.join(', ')})`;
+  }
+  return { sql: withClause + sql + order.sql + limit, types: body.types };
 }
 
 function printCtes(query: Query, scope: Scope, dialect: Dialect, printer: Printer): string {
@@ -260,7 +276,11 @@ function sortKeys(
   });
 }
 
-/** Output columns are named by position: an expression might be volatile, and a name might be taken. */
+/**
+ * ` ORDER BY …`. Output columns are named by position: an expression might be volatile, and a name might be taken. Keys that the
+ * dialect wants apart from the column are expressions; where only columns may be keys (`columnKeys`), they are so in a query
+ * around this one, under the alias `around`.
+ */
 function printOrderBy(
   query: Query,
   outputs: readonly TargetEntry[],
@@ -268,23 +288,31 @@ function printOrderBy(
   dialect: Dialect,
   printer: Printer,
   types: PrintedQuery['types'],
-): string {
-  if (query.sortClause.length === 0) return '';
+  names: readonly string[],
+  columnKeys: boolean,
+): { readonly sql: string; readonly around: string | undefined } {
+  if (query.sortClause.length === 0) return { sql: '', around: undefined };
+  let around: string | undefined;
   const keys = query.sortClause.map((clause) => {
     const target = targetOf(query, clause.ref);
     const position = outputs.indexOf(target);
-    let key: string;
+    let key: Printed;
     if (position >= 0) {
-      key = String(position + 1);
-      dialect.checkKey({ sql: key, type: types[position] }, target, true);
+      key = { sql: String(position + 1), type: types[position] };
+      dialect.checkKey(key, target, true);
+      if (dialect.keyApart(key) !== key.sql) {
+        if (columnKeys) around ??= printer.freshAlias();
+        const sql = around ? `${around}.${names[position]}` : printer.expr(target.expr, scope).sql;
+        key = { sql: dialect.keyApart({ ...key, sql }), type: key.type };
+      }
     } else {
       const printed = printer.expr(target.expr, scope);
       dialect.checkKey(printed, target, true);
-      key = printed.sql;
+      key = { ...printed, sql: dialect.keyApart(printed) };
     }
-    return `${dialect.sortKey(key, clause, printer)} NULLS ${clause.nullsFirst ? 'FIRST' : 'LAST'}`;
+    return `${dialect.sortKey(key.sql, clause, printer)} NULLS ${clause.nullsFirst ? 'FIRST' : 'LAST'}`;
   });
-  return ` ORDER BY ${keys.join(', ')}`;
+  return { sql: ` ORDER BY ${keys.join(', ')}`, around };
 }
 
 const joinWords = {

@@ -15,7 +15,7 @@ export function printWindows(
     assert(target, 'a window clause refers to a target');
     const printed = printer.expr(target.expr, scope);
     dialect.checkKey(printed, target, ordered);
-    return printed.sql;
+    return dialect.keyApart(printed);
   };
   const windows = query.windowClause.map((clause) => {
     const parts: string[] = [];

@@ -1,15 +1,19 @@
 import type { ColumnarType, Printed } from '../../executor/print/index.ts';
 import { Unprintable } from '../../executor/print/index.ts';
 import type { Argument, CallFacts } from './shippable.ts';
-import { raise, requireByteCollation, requireComputable, simple } from './shippable.ts';
+import { inexact, raise, requireByteCollation, requireComputable, simple } from './shippable.ts';
 
 /** How DuckDB computes an aggregate or window function: its name, arguments, and what is made of the call. */
 export interface AggregateRule {
   readonly name: string;
   /** Checks and prints the arguments. */
   args(args: readonly Argument[], facts: CallFacts): readonly string[];
-  /** Around the whole call, FILTER and OVER included. */
-  result(call: string, args: readonly Argument[]): Printed;
+  /** Around the whole call, FILTER and OVER included. `beside` gives another aggregate over the same rows. */
+  result(
+    call: string,
+    args: readonly Argument[],
+    beside: (name: string, argument: string) => string,
+  ): Printed;
   /** The order of input shows in the result: shippable only with ORDER BY. */
   readonly ordered?: boolean;
 }
@@ -67,15 +71,17 @@ const sumBigint: AggregateRule = named('sum', (call) => ({
   type: { name: 'DECIMAL', precision: 38, scale: 0 },
 }));
 
-/** An infinite result may be an overflow, which PostgreSQL reports. */
+/** An infinite result may be an overflow, which PostgreSQL reports, or come from an infinity. */
 const finiteDouble: AggregateRule['result'] = (call) => ({
-  sql: `CASE WHEN isinf(${call}) THEN ${raise('value out of range: overflow')} ELSE ${call} END`,
+  sql: `CASE WHEN isinf(${call}) THEN ${raise(inexact)} ELSE ${call} END`,
   type: simple('DOUBLE'),
 });
 
-/** PostgreSQL's avg also sums squares, which overflow from about 1e154 on; NaN may hide such an overflow. */
-const averageDouble: AggregateRule['result'] = (call) => ({
-  sql: `CASE WHEN NOT isfinite(${call}) OR abs(${call}) > 1e150 THEN ${raise('value out of range: overflow')} ELSE ${call} END`,
+/** PostgreSQL's avg also sums squares of differences, up to (2 n x)^2: below this bound they can't overflow, nor are x NaN. */
+const averagedMax = '1e140';
+
+const averageDouble: AggregateRule['result'] = (call, [arg], beside) => ({
+  sql: `CASE WHEN ${beside('max', `abs(${arg!.sql})`)} > ${averagedMax} THEN ${raise(inexact)} ELSE ${call} END`,
   type: simple('DOUBLE'),
 });
 

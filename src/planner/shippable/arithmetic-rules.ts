@@ -2,7 +2,7 @@ import type { ColumnarType, Printed } from '../../executor/print/index.ts';
 import { Unprintable, decimalPrecisionMax, duckTypeName } from '../../executor/print/index.ts';
 import { numericTypmod } from './column-type.ts';
 import type { Argument, Translation } from './shippable.ts';
-import { constantInteger, raise, requireComputable, simple } from './shippable.ts';
+import { constantInteger, inexact, raise, requireComputable, simple } from './shippable.ts';
 
 type Whole = 'SMALLINT' | 'INTEGER' | 'BIGINT';
 
@@ -50,38 +50,65 @@ type Real = 'FLOAT' | 'DOUBLE';
 const operand = (arg: Argument, type: Real): string =>
   `CAST(${arg.unguarded?.sql ?? arg.sql} AS ${type})`;
 
+/** A constant is finite already: the printer folds no other ones. */
+const mayBeInfinite = (arg: Argument): boolean =>
+  !(typeof arg.constant === 'number' && Number.isFinite(arg.constant));
+
 /**
- * PostgreSQL refuses results that overflow to infinity. One guard around a whole chain of operators finds that, since + - *
- * keep infinities (or make NaN of them); where an operand was infinite or NaN already, PostgreSQL is asked.
+ * PostgreSQL refuses results that overflow to infinity, unless an operand was infinite already (then `infinite` says so of the
+ * operands as printed). One guard around a whole chain of operators finds that, since + - * keep infinities (or make NaN of
+ * them); of a chain over operands that are not finite themselves, PostgreSQL is asked. Finite results cost one test.
  */
 function guarded(
   sql: string,
-  args: readonly Argument[],
+  args: readonly (readonly [Argument, string])[],
   failures: readonly string[],
   type: Real,
 ): Printed {
-  const inner = args.flatMap((arg) => arg.unguarded?.failures ?? []);
+  const inner = args.flatMap(([arg]) => arg.unguarded?.failures ?? []);
   const all = [...new Set([...inner, ...failures])];
-  const overflow = args.some((arg) => arg.unguarded) ? `NOT isfinite(${sql})` : `isinf(${sql})`;
+  const leaves = [
+    ...new Set(
+      args.flatMap(
+        ([arg, printed]) => arg.unguarded?.leaves ?? (mayBeInfinite(arg) ? [printed] : []),
+      ),
+    ),
+  ];
+  const chain = args.some(([arg]) => arg.unguarded);
+  const finite = leaves.map((leaf) => `isfinite(${leaf})`).join(' AND ') || 'TRUE';
+  const infinite = leaves.map((leaf) => `isinf(${leaf})`).join(' OR ') || 'FALSE';
+  const overflow = chain
+    ? `WHEN NOT isfinite(${sql}) THEN CASE WHEN ${finite} THEN ${raise(outOfRange)} ELSE ${raise(inexact)} END`
+    : `WHEN isinf(${sql}) THEN CASE WHEN ${infinite} THEN ${sql} ELSE ${raise(outOfRange)} END`;
+  const underflow =
+    all.length > 0
+      ? ` WHEN ${all.join(' OR ')} THEN ${raise('value out of range: underflow')}`
+      : '';
   return {
-    sql: `CASE WHEN ${[overflow, ...all].join(' OR ')} THEN ${raise('value out of range: overflow')} ELSE ${sql} END`,
+    sql: `CASE ${overflow}${underflow} ELSE ${sql} END`,
     type: simple(type),
-    unguarded: { sql, failures: all },
+    unguarded: { sql, failures: all, leaves },
   };
 }
+
+const outOfRange = 'value out of range: overflow';
 
 export const floatSum =
   (operator: '+' | '-', result: Real): Translation =>
   (args) => {
     const [left, right] = args.map((arg) => operand(arg, result));
-    return guarded(`(${left} ${operator} ${right})`, args, [], result);
+    const pairs = [
+      [args[0]!, left!],
+      [args[1]!, right!],
+    ] as const;
+    return guarded(`(${left} ${operator} ${right})`, pairs, [], result);
   };
 
 /** A factor that can't make a number smaller can't make it zero. */
 const atLeastOne = (arg: Argument): boolean =>
   typeof arg.constant === 'number' && Math.abs(arg.constant) >= 1;
 
-/** A zero that comes from no zero is an underflow, which PostgreSQL refuses as well. */
+/** A zero that comes from no zero is an underflow, which PostgreSQL refuses as well; dividing by infinity is none. */
 export const floatProduct =
   (operator: '*' | '/', result: Real): Translation =>
   (args) => {
@@ -92,13 +119,31 @@ export const floatProduct =
       const value = `(${l} * ${r})`;
       const safe = atLeastOne(left) || atLeastOne(right);
       const underflow = `(${value} = 0 AND ${l} <> 0 AND ${r} <> 0)`;
-      return guarded(value, args, safe ? [] : [underflow], result);
+      return guarded(
+        value,
+        [
+          [left, l],
+          [right, r],
+        ],
+        safe ? [] : [underflow],
+        result,
+      );
     }
     // The divisor keeps its own guard: dividing by infinity would hide an overflow.
     const r = `CAST(${divisor(right)} AS ${result})`;
     const value = `(${l} / ${r})`;
     const safe = isNonZero(right) && Math.abs(Number(right.constant)) <= 1;
-    return guarded(value, [left], safe ? [] : [`(${value} = 0 AND ${l} <> 0)`], result);
+    const underflow = `(${value} = 0 AND ${l} <> 0 AND NOT isinf(${r}))`;
+    const apart: Argument = { ...right, unguarded: undefined };
+    return guarded(
+      value,
+      [
+        [left, l],
+        [apart, `CAST(${right.sql} AS ${result})`],
+      ],
+      safe ? [] : [underflow],
+      result,
+    );
   };
 
 type Decimal = Extract<ColumnarType, { name: 'DECIMAL' }>;

@@ -184,8 +184,9 @@ export function makeDuckdbExpr(statement: StatementContext | undefined): Dialect
         const args = expr.args.map(argument);
         const inputs = expr.star ? ['*'] : rule.args(args, facts(expr.inputCollation));
         const filter = expr.filter ? ` FILTER (WHERE ${sub(expr.filter).sql})` : '';
-        const text = `${rule.name}(${inputs.join(', ')})${filter} OVER ${printer.windowName(expr.winref)}`;
-        return rule.result(text, args);
+        const call = (name: string, list: string): string =>
+          `${name}(${list})${filter} OVER ${printer.windowName(expr.winref)}`;
+        return rule.result(call(rule.name, inputs.join(', ')), args, call);
       }
       case 'grouping':
         return {
@@ -230,7 +231,11 @@ export function makeDuckdbExpr(statement: StatementContext | undefined): Dialect
     const orderBy = order.length > 0 ? ` ORDER BY ${order.join(', ')}` : '';
     const filter = expr.filter ? ` FILTER (WHERE ${printer.expr(expr.filter, scope).sql})` : '';
     const distinct = expr.distinct.length > 0 ? 'DISTINCT ' : '';
-    return rule.result(`${rule.name}(${distinct}${args.join(', ')}${orderBy})${filter}`, inputs);
+    return rule.result(
+      `${rule.name}(${distinct}${args.join(', ')}${orderBy})${filter}`,
+      inputs,
+      (name, list) => `${name}(${list})${filter}`,
+    );
   }
 
   function caseExpr(

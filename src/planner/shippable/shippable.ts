@@ -28,6 +28,9 @@ export const simple = (name: Exclude<ColumnarType['name'], 'DECIMAL'>): Columnar
 /** Text of DuckDB's error() for what PostgreSQL reports as its own error; errors.ts maps it back. */
 export const raise = (message: string): string => `error('${message}')`;
 
+/** What `raise` says where only PostgreSQL can tell the answer: the query goes to another executor. */
+export const inexact = 'left to PostgreSQL';
+
 /** Collations whose order is that of the UTF-8 bytes: default (PGlite's database is C), C, POSIX, ucs_basic, pg_c_utf8. */
 const byteCollations: ReadonlySet<number> = new Set([0, 100, 950, 951, 962, 811]);
 

@@ -13,6 +13,7 @@ import { defaultTypeContext } from '../../../src/types/type.ts';
 import type { Row, Value } from '../../../src/types/value.ts';
 import { createColumnar } from '../../../src/executor/columnar/index.ts';
 import { createPostgres, pgliteFallback } from '../../../src/executor/postgres/index.ts';
+import { runRow } from '../../../src/executor/row/index.ts';
 import type { ExecutionContext, RowSource, RunSelect } from '../../../src/executor/types.ts';
 import type { Mirror } from './mirror.ts';
 import { openMirror, testStatement } from './mirror.ts';
@@ -23,6 +24,7 @@ export interface TestExecutors {
   readonly storage: Storage;
   readonly columnar: RunSelect;
   readonly postgres: RunSelect;
+  readonly row: RunSelect;
   /** A transaction of its own unless given. */
   run(
     executor: RunSelect,
@@ -49,6 +51,7 @@ export interface RunOptions {
   readonly transaction?: StorageTransaction;
   readonly sources?: ReadonlyMap<string, RowSource>;
   readonly statement?: Partial<ExecutionContext['statement']>;
+  readonly signal?: AbortSignal;
 }
 
 export async function openExecutors(schema: string): Promise<TestExecutors> {
@@ -89,7 +92,7 @@ export async function openExecutors(schema: string): Promise<TestExecutors> {
     params: options.params ?? [],
     paramTypes: options.paramTypes ?? [],
     sources: options.sources ?? new Map(),
-    signal: new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
     scanReports: [],
     text,
   });
@@ -98,6 +101,7 @@ export async function openExecutors(schema: string): Promise<TestExecutors> {
     storage,
     columnar: columnar.run,
     postgres: postgres.run,
+    row: runRow,
     async analyze(text, paramTypes) {
       return normalizeQuery(await mirror.analyze(text, paramTypes), mirror.catalog);
     },
