@@ -7,6 +7,8 @@ import type { Query } from '../../analyzer/tree.ts';
 import type { Scope, StoredRow, StoredTable, StorageTransaction } from '../../storage/types.ts';
 import { defaultTypeContext, encodeKeyValues, pgType, requirePgType } from '../../types/index.ts';
 import type { Row, TypeContext, Value } from '../../types/index.ts';
+import { coerceSetOperands } from '../../planner/coerce-set-operations.ts';
+import { transformQueries } from '../../planner/walk.ts';
 import type { ExecutionContext, StatementContext } from '../types.ts';
 import { rowSupports } from './compiled-query.ts';
 import { runRow, runRowSync } from './run-select.ts';
@@ -274,8 +276,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   ): Promise<{ query: Query; context: ExecutionContext }> {
     const analyzed = await analyzer.analyze(sql, [], new Map());
     if (snapshot.version !== version) snapshot = makeSnapshot();
-    const [query] = analyzed.queries;
-    if (!query) throw new Error(`no query in ${sql}`);
+    const [tree] = analyzed.queries;
+    if (!tree) throw new Error(`no query in ${sql}`);
+    const query = transformQueries(tree, coerceSetOperands);
     const own = { ...statement, ...options.statement };
     const context = {
       statement: own,
