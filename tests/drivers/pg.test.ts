@@ -85,11 +85,17 @@ afterAll(async () => {
 });
 
 describe('connecting', () => {
-  test('tells what it is', async () => {
-    const { rows } = await client.query<{ v: string }>(
-      `SELECT current_setting('server_version_num') AS v`,
+  test('tells what it is, and its settings', async () => {
+    const { rows } = await client.query<Record<string, string | null>>(
+      `SELECT current_setting('server_version_num') AS version, current_setting('DateStyle') AS style,
+        current_setting('search_path', true) AS path, current_setting('no.such', true) AS none`,
     );
-    expect(Number(rows[0]!.v)).toBeGreaterThanOrEqual(150_000);
+    expect(Number(rows[0]!.version)).toBeGreaterThanOrEqual(150_000);
+    expect(rows[0]).toMatchObject({ style: 'ISO, MDY', path: 'with_pg', none: null });
+    expect(await fieldsOf(client.query(`SELECT current_setting('no.such')`))).toMatchObject({
+      code: '42704',
+      message: 'unrecognized configuration parameter "no.such"',
+    });
   });
 
   test('takes settings with the start-up packet', async () => {

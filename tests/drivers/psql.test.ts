@@ -585,7 +585,8 @@ test.runIf(targetIsPgtide)("pgtide's own words work in psql as any other", async
       SELECT * FROM tide.flush('sugar.note') \\gset
       \\echo :rows_flushed rows of :users users in :files files
       SELECT body, _user_id FROM sugar.note WHERE id = 1;
-      DROP NAMESPACE sugar CASCADE;`),
+      DROP USER TABLE sugar.note;
+      DROP NAMESPACE sugar;`),
   ).toBe(`
  id |  body  
 ----+--------
