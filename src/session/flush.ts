@@ -49,7 +49,7 @@ export async function flushTable(
     throw notSupported('FLUSH of a stream table', {
       hint: 'Its rows go when their time to live ends.',
     });
-  const done = await engine.jobs.flush(table.stored);
+  const done = await engine.jobs.flush(table.stored, { signal: session.signal });
   const row = [
     done.jobId,
     BigInt(done.rowsFlushed),
