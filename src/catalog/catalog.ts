@@ -91,7 +91,7 @@ export interface CatalogOptions {
 export interface Catalog {
   readonly current: CatalogSnapshot;
   /** Waits until no other transaction holds DDL open, then runs `read` (analysis, catalog queries) before the next may. */
-  shared<T>(read: () => Promise<T>): Promise<T>;
+  shared<T>(read: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   beginDdl(signal: AbortSignal): Promise<DdlTransaction>;
   /** Everything that must run on an empty PGlite to make it a mirror: for the fallback instance. */
   script(): Promise<readonly JournalEntry[]>;
@@ -427,7 +427,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
     get current() {
       return current;
     },
-    shared: (read) => lock.shared(read),
+    shared: (read, signal) => lock.shared(read, signal),
     beginDdl,
     script: async () => [
       ...setup.statements.map((sql) => ({ sql, settings: [] })),

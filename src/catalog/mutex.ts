@@ -1,6 +1,7 @@
 /** A lock that many may share or one may hold; waiters are served in order of arrival. */
 export interface Mutex {
-  shared<T>(body: () => Promise<T>): Promise<T>;
+  /** Rejects with the signal's reason when aborted while waiting. */
+  shared<T>(body: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Resolves with the release function; rejects with the signal's reason when aborted while waiting. */
   exclusive(signal: AbortSignal): Promise<() => void>;
 }
@@ -48,8 +49,8 @@ export function createMutex(): Mutex {
     });
 
   return {
-    shared: async (body) => {
-      await enter(false);
+    shared: async (body, signal) => {
+      await enter(false, signal);
       try {
         return await body();
       } finally {

@@ -1,6 +1,7 @@
 import type { Analyzed } from '../analyzer/tree.ts';
 import { planStatement } from './planned.ts';
 import type { Planned } from './planned.ts';
+import { mirrorOf } from './mirror-access.ts';
 import { checkPermissions } from './roles.ts';
 import type { CurrentPlan, SessionState } from './state.ts';
 
@@ -24,7 +25,8 @@ export async function analyzeAndPlan(
     engine.analyzer.analyze(text, declaredTypes, settings.forPostgres, {
       cache: ddl === undefined,
     });
-  const analyzed = ddl === undefined ? await engine.catalog.shared(analyze) : await analyze();
+  const analyzed =
+    ddl === undefined ? await engine.catalog.shared(analyze, session.signal) : await analyze();
   const { catalog } = transaction;
   for (const notice of analyzed.notices) session.notice(notice);
   const cached = plans.get(analyzed);
@@ -33,7 +35,8 @@ export async function analyzeAndPlan(
     planned = cached.planned;
   } else {
     planned = planStatement(analyzed, catalog, engine.support);
-    for (const query of analyzed.queries) await checkPermissions(engine, session.roles, query);
+    for (const query of analyzed.queries)
+      await checkPermissions(mirrorOf(session), session.roles, query);
     plans.set(analyzed, { catalogVersion: catalog.version, planned });
   }
   return {

@@ -3,6 +3,7 @@ import type { CatalogTable } from '../catalog/types.ts';
 import { quoteIdentifier, splitIdentifiers } from '../pglite/index.ts';
 import type { QualifiedName, Statement, StoredTableLookup } from '../sql/index.ts';
 import { currentRole } from './context.ts';
+import { mirrorOf } from './mirror-access.ts';
 import type { SessionState } from './state.ts';
 
 export function qualified(name: QualifiedName): string {
@@ -11,15 +12,10 @@ export function qualified(name: QualifiedName): string {
     : `${quoteIdentifier(name.schema)}.${quoteIdentifier(name.name)}`;
 }
 
-/** Runs `read` on the mirror: alone when this session has DDL open, in turn with others' DDL otherwise. */
-export function onMirror<T>(session: SessionState, read: () => Promise<T>): Promise<T> {
-  return session.transaction.ddl === undefined ? session.engine.catalog.shared(read) : read();
-}
-
 /** The relation's OID in the mirror by the session's search_path. Throws 42P01. */
 export async function relidOf(session: SessionState, name: QualifiedName): Promise<number> {
-  const { rows } = await onMirror(session, () =>
-    session.engine.mirror.query(
+  const { rows } = await mirrorOf(session)((mirror) =>
+    mirror.query(
       'select to_regclass($1)::oid::text',
       [qualified(name)],
       session.settings.forPostgres,

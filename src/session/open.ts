@@ -1,6 +1,7 @@
 import { PgError, SqlState } from '../base/index.ts';
 import type { SessionHandler, StartupParameters } from './connection.ts';
 import type { Engine } from './engine.ts';
+import { sharedMirror } from './mirror-access.ts';
 import { readRole } from './roles.ts';
 import { createSession } from './session.ts';
 import { createSettings, reportedSettings } from './settings.ts';
@@ -45,7 +46,7 @@ async function startupSettings(
   }
   const settings = new Map<string, string>();
   for (const [name, value] of wanted) {
-    settings.set(name, await checkSetting(engine, settings, name, value));
+    settings.set(name, await checkSetting(sharedMirror(engine), settings, name, value));
   }
   return settings;
 }
@@ -66,7 +67,7 @@ export function sessionHandler(engine: Engine): SessionHandler {
           'replication connections are not supported',
         );
       }
-      const roles = await engine.catalog.shared(() => readRole(engine, client.user));
+      const roles = await readRole(engine, client.user);
       if (roles === undefined) {
         throw new PgError(
           SqlState.invalidAuthorizationSpecification,
@@ -107,13 +108,13 @@ function reportDefaults(engine: Engine): Promise<ReadonlyMap<string, string>> {
   let known = defaultsOf.get(engine);
   if (known === undefined) {
     const names = reportedSettings.map((name) => `'${name.toLowerCase()}'`).join(', ');
-    known = engine.mirror
-      .query(
+    known = sharedMirror(engine)((mirror) =>
+      mirror.query(
         `select lower(name), coalesce(current_setting(name, true), '') from pg_settings where lower(name) in (${names})`,
         undefined,
         new Map(),
-      )
-      .then(({ rows }) => new Map(rows.map(([name, value]) => [name!, value!])));
+      ),
+    ).then(({ rows }) => new Map(rows.map(([name, value]) => [name!, value!])));
     defaultsOf.set(engine, known);
   }
   return known;

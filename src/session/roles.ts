@@ -2,6 +2,8 @@ import { PgError, SqlState } from '../base/index.ts';
 import type { Query } from '../analyzer/tree.ts';
 import { allQueries } from '../planner/walk.ts';
 import type { Engine } from './engine.ts';
+import { sharedMirror } from './mirror-access.ts';
+import type { MirrorAccess } from './mirror-access.ts';
 
 /** What a session's current role may do, as of one catalog version. */
 export interface RoleFacts {
@@ -14,12 +16,18 @@ export interface RoleFacts {
   readonly monitor: boolean;
 }
 
-export async function readRole(engine: Engine, name: string): Promise<RoleFacts | undefined> {
+export async function readRole(
+  engine: Engine,
+  name: string,
+  access: MirrorAccess = sharedMirror(engine),
+): Promise<RoleFacts | undefined> {
   const catalogVersion = engine.catalog.current.version;
-  const { rows } = await engine.mirror.query(
-    `select rolsuper::text, rolbypassrls::text, pg_has_role(oid, 'tide_service', 'member')::text, pg_has_role(oid, 'pg_monitor', 'member')::text from pg_roles where rolname = $1`,
-    [name],
-    new Map(),
+  const { rows } = await access((mirror) =>
+    mirror.query(
+      `select rolsuper::text, rolbypassrls::text, pg_has_role(oid, 'tide_service', 'member')::text, pg_has_role(oid, 'pg_monitor', 'member')::text from pg_roles where rolname = $1`,
+      [name],
+      new Map(),
+    ),
   );
   const [row] = rows;
   if (row === undefined) return undefined;
@@ -55,7 +63,7 @@ const columnPrivileges = {
  * @throws 42501 naming the relation
  */
 export async function checkPermissions(
-  engine: Engine,
+  access: MirrorAccess,
   role: RoleFacts,
   query: Query,
 ): Promise<void> {
@@ -83,18 +91,22 @@ export async function checkPermissions(
     }
   }
   if (questions.length === 0) return;
-  const { rows } = await engine.mirror.query(
-    `select ${questions.map((question) => `${question.sql}::text`).join(', ')}`,
-    undefined,
-    new Map(),
+  const { rows } = await access((mirror) =>
+    mirror.query(
+      `select ${questions.map((question) => `${question.sql}::text`).join(', ')}`,
+      undefined,
+      new Map(),
+    ),
   );
   const denied = rows[0]?.findIndex((answer) => answer !== 'true') ?? -1;
   if (denied < 0) return;
   const relid = questions[denied]!.relid;
-  const named = await engine.mirror.query(
-    `select case relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end, relname from pg_class where oid = ${relid}`,
-    undefined,
-    new Map(),
+  const named = await access((mirror) =>
+    mirror.query(
+      `select case relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end, relname from pg_class where oid = ${relid}`,
+      undefined,
+      new Map(),
+    ),
   );
   const [kind = 'relation', name = String(relid)] = (named.rows[0] ?? []) as string[];
   throw new PgError(SqlState.insufficientPrivilege, `permission denied for ${kind} ${name}`);

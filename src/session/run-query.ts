@@ -8,7 +8,9 @@ import type { Row, Value } from '../types/value.ts';
 import type { RawParameters } from './bind-params.ts';
 import { createExecution } from './context.ts';
 import { flushTable } from './flush.ts';
+import { mirrorOf } from './mirror-access.ts';
 import type { Planned } from './planned.ts';
+import type { PgliteSession } from '../pglite/index.ts';
 import { freshPlan, validPlan } from './prepare.ts';
 import { runVerbatim } from './run-verbatim.ts';
 import type { Prepared, SessionState, StatementResult } from './state.ts';
@@ -85,22 +87,21 @@ export async function runQuery(
     }
     case 'verbatim': {
       const { engine, settings } = session;
-      const run = async (): Promise<StatementResult> => {
-        const instance = planned.instance === 'mirror' ? engine.mirror : await engine.fallback();
-        const result = await runVerbatim(
-          instance,
+      const run = (postgres: PgliteSession): ReturnType<typeof runVerbatim> =>
+        runVerbatim(
+          postgres,
           prepared.text,
           prepared.paramTypes,
           input.raw,
           input.resultFormats,
           settings.forPostgres,
         );
-        for (const notice of result.notices) session.notice(notice);
-        return { kind: 'encoded', fields: result.fields, rows: result.rows, tag: result.tag };
-      };
-      return session.transaction.ddl === undefined && planned.instance === 'mirror'
-        ? engine.catalog.shared(run)
-        : run();
+      const result =
+        planned.instance === 'mirror'
+          ? await mirrorOf(session)(run)
+          : await run(await engine.fallback());
+      for (const notice of result.notices) session.notice(notice);
+      return { kind: 'encoded', fields: result.fields, rows: result.rows, tag: result.tag };
     }
     case 'setConfig': {
       const args = await onlyRow(planned.plan, execution(session, prepared, input));

@@ -14,6 +14,7 @@ import type { ResultReader } from './portal.ts';
 import { readResult } from './portal.ts';
 import { firstParameter } from './names.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
+import { mirrorOf } from './mirror-access.ts';
 import { settingsReporter } from './report-settings.ts';
 import { readRole } from './roles.ts';
 import type { RoleFacts } from './roles.ts';
@@ -157,7 +158,7 @@ export function createSession(parts: SessionParts): Session {
     const name = currentRole(state);
     const { roles } = state;
     if (roles.name === name && roles.catalogVersion === engine.catalog.current.version) return;
-    const facts = await readRole(engine, name);
+    const facts = await readRole(engine, name, mirrorOf(state));
     if (facts === undefined) {
       throw new PgError(SqlState.undefinedObject, `role "${name}" does not exist`);
     }

@@ -2,7 +2,7 @@ import { PgError, SqlState } from '../../base/index.ts';
 import { parse as parseStatements } from '../../sql/index.ts';
 import type { UtilityStatement } from '../../sql/index.ts';
 import { pgType } from '../../types/registry.ts';
-import { onMirror } from '../names.ts';
+import { mirrorOf } from '../mirror-access.ts';
 import { prepareStatement } from '../prepare.ts';
 import { runQuery } from '../run-query.ts';
 import type { QueryInput } from '../run-query.ts';
@@ -31,8 +31,8 @@ export async function prepareSql(
 }
 
 async function typeOids(session: SessionState, names: readonly string[]): Promise<number[]> {
-  const { rows } = await onMirror(session, () =>
-    session.engine.mirror.query(
+  const { rows } = await mirrorOf(session)((mirror) =>
+    mirror.query(
       `select ${names.map((_, i) => `$${i + 1}::regtype::oid::text`).join(', ')}`,
       names,
       session.settings.forPostgres,

@@ -5,6 +5,7 @@ import { copyTo } from '../copy-to.ts';
 import { runDdl } from '../ddl.ts';
 import { explain } from '../explain.ts';
 import { flushFields, flushTable } from '../flush.ts';
+import { mirrorOf } from '../mirror-access.ts';
 import { relidOf, tableOf } from '../names.ts';
 import { isQuery } from '../prepare.ts';
 import { runQuery } from '../run-query.ts';
@@ -157,10 +158,8 @@ async function show(session: SessionState, name: string): Promise<StatementResul
     const value = await showAnySetting(session, name);
     return { kind: 'rowsNow', fields: [textField(showFieldName(name))], rows: [[value]], tag };
   }
-  const { rows } = await session.engine.mirror.query(
-    'show all',
-    undefined,
-    session.settings.forPostgres,
+  const { rows } = await mirrorOf(session)((mirror) =>
+    mirror.query('show all', undefined, session.settings.forPostgres),
   );
   const fields = ['name', 'setting', 'description'].map((column) => textField(column));
   const own = rows.map(([setting, value, description]) => [

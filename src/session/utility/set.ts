@@ -1,6 +1,7 @@
 import { PgError, SqlState, notSupported } from '../../base/index.ts';
-import type { Engine } from '../engine.ts';
 import { currentRole, sessionUser, showSetting } from '../context.ts';
+import { mirrorOf } from '../mirror-access.ts';
+import type { MirrorAccess } from '../mirror-access.ts';
 import { readRole } from '../roles.ts';
 import { ownSettings } from '../settings.ts';
 import type { SessionState } from '../state.ts';
@@ -19,7 +20,7 @@ const isolationSettings: ReadonlySet<string> = new Set([
  * wrong one.
  */
 export async function checkSetting(
-  engine: Engine,
+  access: MirrorAccess,
   settings: ReadonlyMap<string, string>,
   name: string,
   value: string,
@@ -36,10 +37,8 @@ export async function checkSetting(
   if (isolationSettings.has(name) && !isolationNames.has(value.toLowerCase())) {
     throw notSupported(`isolation level "${value}"`, { hint: 'READ COMMITTED is what there is.' });
   }
-  const { rows } = await engine.mirror.query(
-    'select current_setting($1)',
-    [name],
-    new Map([...settings, [name, value]]),
+  const { rows } = await access((mirror) =>
+    mirror.query('select current_setting($1)', [name], new Map([...settings, [name, value]])),
   );
   return rows[0]?.[0] ?? value;
 }
@@ -52,6 +51,7 @@ export async function applySetting(
   local: boolean,
 ): Promise<string> {
   const { settings, engine, transaction } = session;
+  const access = mirrorOf(session);
   const lower = name.toLowerCase();
   if (local && !transaction.inBlock) {
     session.notice({
@@ -79,14 +79,11 @@ export async function applySetting(
         { hint: 'Only superusers and roles with BYPASSRLS may.' },
       );
     }
-    const check = (): Promise<string> => checkSetting(engine, settings.forPostgres, lower, value);
-    const canonical = await (transaction.ddl === undefined
-      ? engine.catalog.shared(check)
-      : check());
+    const canonical = await checkSetting(access, settings.forPostgres, lower, value);
     settings.set(lower, canonical, local);
   }
   if (lower === 'role' || lower === 'session_authorization') {
-    const facts = await readRole(engine, currentRole(session));
+    const facts = await readRole(engine, currentRole(session), access);
     if (facts !== undefined) session.roles = facts;
   }
   return showSetting(session, lower) ?? (await showAnySetting(session, lower));
@@ -110,18 +107,25 @@ async function checkIdentity(
   value: string | undefined,
 ): Promise<void> {
   const { engine } = session;
+  const access = mirrorOf(session);
   if (value === undefined || (name === 'role' && value === 'none')) return;
-  const wanted = await readRole(engine, value);
+  const wanted = await readRole(engine, value, access);
   if (wanted === undefined) {
     throw new PgError(SqlState.undefinedObject, `role "${value}" does not exist`);
   }
-  const login = await readRole(engine, name === 'role' ? sessionUser(session) : session.loginUser);
+  const login = await readRole(
+    engine,
+    name === 'role' ? sessionUser(session) : session.loginUser,
+    access,
+  );
   if (login?.superuser === true || login?.name === value) return;
   if (name === 'role') {
-    const { rows } = await engine.mirror.query(
-      `select pg_has_role($1, $2, 'set')::text`,
-      [login?.name ?? '', value],
-      new Map(),
+    const { rows } = await access((mirror) =>
+      mirror.query(
+        `select pg_has_role($1, $2, 'set')::text`,
+        [login?.name ?? '', value],
+        new Map(),
+      ),
     );
     if (rows[0]?.[0] === 'true') return;
   }
@@ -135,15 +139,13 @@ async function checkIdentity(
 
 /** SHOW: any setting's value under this session. Throws 42704. */
 export async function showAnySetting(session: SessionState, name: string): Promise<string> {
-  const { engine, settings, roles } = session;
+  const { settings, roles } = session;
   if (name === 'is_superuser') return roles.superuser ? 'on' : 'off';
   if (name === 'session_authorization') return sessionUser(session);
   const known = showSetting(session, name);
   if (known !== undefined) return known;
-  const { rows } = await engine.mirror.query(
-    'select current_setting($1)',
-    [name],
-    settings.forPostgres,
+  const { rows } = await mirrorOf(session)((mirror) =>
+    mirror.query('select current_setting($1)', [name], settings.forPostgres),
   );
   return rows[0]?.[0] ?? '';
 }

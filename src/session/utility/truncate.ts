@@ -2,7 +2,8 @@ import { PgError, SqlState, notSupported } from '../../base/index.ts';
 import type { DdlStatement } from '../../sql/index.ts';
 import { sharedScope } from '../../storage/types.ts';
 import { statementContext } from '../context.ts';
-import { onMirror, tableOf } from '../names.ts';
+import { mirrorOf } from '../mirror-access.ts';
+import { tableOf } from '../names.ts';
 import type { SessionState, StatementResult } from '../state.ts';
 
 /** TRUNCATE: of a user table, the current user's rows (everyone's under tide.scope = all). */
@@ -26,8 +27,8 @@ export async function truncate(
     if (table.stored.kind === 'user' && scope.kind === 'one') {
       throw notSupported('TRUNCATE … RESTART IDENTITY of one user’s rows');
     }
-    const { rows } = await onMirror(session, () =>
-      engine.mirror.query(
+    const { rows } = await mirrorOf(session)((mirror) =>
+      mirror.query(
         `select objid::text from pg_depend where refobjid = ${table.relid} and classid = 'pg_class'::regclass and deptype in ('a', 'i')`,
         undefined,
         new Map(),
@@ -44,8 +45,8 @@ export async function truncate(
 
   async function requireTruncate(of: SessionState, relid: number, name: string): Promise<void> {
     if (roles.superuser) return;
-    const { rows } = await onMirror(of, () =>
-      engine.mirror.query(
+    const { rows } = await mirrorOf(of)((mirror) =>
+      mirror.query(
         `select has_table_privilege($1, ${relid}::oid, 'TRUNCATE')::text`,
         [roles.name],
         new Map(),
