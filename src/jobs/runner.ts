@@ -127,8 +127,10 @@ export function createRunner(options: RunnerOptions): Runner {
         `${what}: ${summary} in ${Math.round(durationMs)} ms`,
       );
       return { job: record, durationMs };
-    } catch (error) {
+    } catch (thrown) {
       await progress.settled();
+      // Whatever the handler makes of an interruption, its reason is what is told.
+      const error: unknown = signal.aborted ? signal.reason : thrown;
       if (closing.signal.aborted) {
         // Its record stays as it is: the next start runs it again.
         log.info(fields, `${what} was interrupted by the server's stop`);
