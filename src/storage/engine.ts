@@ -26,6 +26,8 @@ export interface TableState {
   settled: number;
   /** Seq of the last accepted commit that touched it. */
   lastCommit: number;
+  /** Seq at the last time rows of an unfinished bulk transaction were accepted. */
+  lastSpill: number;
   /** Seq at the last time rows may have left the hot store (lazy deletion after a flush). */
   lastMoved: number;
   /** Truncates accepted since the start. */

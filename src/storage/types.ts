@@ -200,6 +200,8 @@ export interface ManifestFile {
   readonly checksum: string;
   readonly minSeq: number;
   readonly maxSeq: number;
+  /** Rows marked deleted; undefined: not counted, by a version that wrote no such figure. */
+  readonly deletedRows?: number;
   readonly schemaVersion: number;
   /** By column id; min and max in memcomparable form, absent when the column has no non-null value. */
   readonly statistics: ReadonlyMap<

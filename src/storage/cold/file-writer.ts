@@ -83,6 +83,7 @@ export async function createFileWriter(
   let deleteds: boolean[] = [];
   let rowIds: bigint[] = [];
   let count = 0;
+  let deletedRows = 0;
   let minSeq = Infinity;
   let maxSeq = 0;
   let minKey: Buffer | undefined;
@@ -138,6 +139,7 @@ export async function createFileWriter(
       seqs.push(seq);
       updateds.push(updated);
       deleteds.push(deleted);
+      if (deleted) deletedRows++;
       if (withRowId) rowIds.push(fullKey.readBigInt64BE(fullKey.length - 8));
       bloom.add(fullKey, tablePrefixBytes);
       minKey ??= fullKey;
@@ -174,6 +176,7 @@ export async function createFileWriter(
           checksum,
           minSeq,
           maxSeq,
+          deletedRows,
           schemaVersion: table.schemaVersion,
           statistics: await statistics(connection, table, forms, stage),
           minKey: minKey!.subarray(tablePrefixBytes),

@@ -127,7 +127,7 @@ function levelStore(db: Database): HotStore {
     return {
       put(key, value) {
         chained.put(key as Buffer, value as Buffer);
-        keys?.push(key);
+        keys?.push(Buffer.from(key));
         operations++;
       },
       delete(key) {

@@ -1,6 +1,6 @@
 /**
- * The hot store: an ordered map from byte keys to byte values. Keys order as unsigned bytes. Buffers handed in belong to the
- * store from then on and must not be changed; buffers handed out belong to the caller.
+ * The hot store: an ordered map from byte keys to byte values. Keys order as unsigned bytes. Buffers handed in
+ * with a batch are copied; those handed out belong to the caller.
  */
 export interface HotStore {
   get(key: Uint8Array, snapshot?: HotSnapshot): Promise<Buffer | undefined>;
@@ -33,7 +33,7 @@ export interface HotRange {
 export type HotEntry = [key: Buffer, value: Buffer];
 
 export interface HotCursor {
-  /** Up to `max` further entries; empty at the end. */
+  /** Up to `max` further entries, fewer when they are large; empty at the end alone. */
   next(max: number): Promise<HotEntry[]>;
   /** Moves to `key` (or the next one in the direction of the scan); keys outside the range end the scan. */
   seek(key: Uint8Array): void;
@@ -46,6 +46,7 @@ export interface HotSnapshot {
 
 /** Operations that become visible together or not at all. Used once. */
 export interface HotBatch {
+  /** Copies both: the caller may use the buffers again. */
   put(key: Uint8Array, value: Uint8Array): void;
   delete(key: Uint8Array): void;
   /** The batch is refused (PreconditionFailed) unless `key` has this value, or is absent, when it is written. */

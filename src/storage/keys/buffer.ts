@@ -9,7 +9,14 @@ export interface KeyBuffer extends KeyWriter {
   readonly length: number;
   /** A copy of what has been written. */
   take(): Buffer;
+  /** Copies what has been written to `target` at `offset`, which has room. */
+  copyTo(target: Buffer, offset: number): void;
+  /** Whether what has been written comes after bytes `start` to `end` of `other`; both begin with the same `common` bytes. */
+  isAfter(other: Buffer, start: number, end: number, common: number): boolean;
 }
+
+/** Up to here a loop beats the call into the copying function. */
+const loopBytesMax = 24;
 
 export function keyBuffer(initialBytes = 256): KeyBuffer {
   let bytes = Buffer.allocUnsafe(initialBytes);
@@ -28,9 +35,11 @@ export function keyBuffer(initialBytes = 256): KeyBuffer {
       bytes[at++] = value;
     },
     bytes(value) {
-      if (at + value.length > bytes.length) grow(value.length);
-      bytes.set(value, at);
-      at += value.length;
+      const { length } = value;
+      if (at + length > bytes.length) grow(length);
+      if (length <= loopBytesMax) for (let i = 0; i < length; i++) bytes[at + i] = value[i]!;
+      else bytes.set(value, at);
+      at += length;
     },
     u32(value) {
       if (at + 4 > bytes.length) grow(4);
@@ -47,6 +56,19 @@ export function keyBuffer(initialBytes = 256): KeyBuffer {
       const copy = Buffer.allocUnsafe(at);
       bytes.copy(copy, 0, 0, at);
       return copy;
+    },
+    copyTo(target, offset) {
+      if (at <= loopBytesMax) for (let i = 0; i < at; i++) target[offset + i] = bytes[i]!;
+      else bytes.copy(target, offset, 0, at);
+    },
+    isAfter(other, start, end, common) {
+      const length = end - start;
+      const shared = at < length ? at : length;
+      for (let i = common; i < shared; i++) {
+        const difference = bytes[i]! - other[start + i]!;
+        if (difference !== 0) return difference > 0;
+      }
+      return at > length;
     },
   };
 }

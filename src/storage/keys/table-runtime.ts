@@ -6,6 +6,7 @@ import type { Row, Value } from '../../types/value.ts';
 import type { TableCodec } from '../tuple/codec.ts';
 import { tableCodec } from '../tuple/codec.ts';
 import type { StoredIndex, StoredTable } from '../types.ts';
+import type { KeyBuffer } from './buffer.ts';
 import { keyBuffer } from './buffer.ts';
 import { IndexForm, Keyspace, indexPrefix, scopePrefix, tablePrefix } from './keyspace.ts';
 import { encodeScope } from './scope.ts';
@@ -23,8 +24,11 @@ export interface TableRuntime {
   /** The full row key of a primary key's values. Not for tables keyed by a hidden row id. */
   keyOfValues(userId: string, key: readonly Value[]): Buffer;
   keyOfRow(userId: string, row: Row): Buffer;
+  /** The same, left in a buffer that the next key overwrites. */
+  writeKeyOfRow(userId: string, row: Row): KeyBuffer;
   /** The full row key by hidden row id; streams: by time and row id. */
   keyOfRowId(userId: string, micros: bigint, rowId: number): Buffer;
+  writeKeyOfRowId(userId: string, micros: bigint, rowId: number): KeyBuffer;
   /** Memcomparable form of a leading part of the key's values. */
   encodeKeyPrefix(key: readonly Value[]): Buffer;
   readonly hiddenKey: boolean;
@@ -78,6 +82,20 @@ export function tableRuntime(table: StoredTable): TableRuntime {
       );
     keyTypes[position]!.encodeKey!(writer, value);
   };
+  const writeKeyOfRow = (userId: string, row: Row): KeyBuffer => {
+    writer.reset();
+    writer.bytes(scopeRows(userId));
+    for (let i = 0; i < keyPositions.length; i++) writeKey(i, row[keyPositions[i]!]!);
+    return writer;
+  };
+  const writeKeyOfRowId = (userId: string, micros: bigint, rowId: number): KeyBuffer => {
+    writer.reset();
+    writer.bytes(scopeRows(userId));
+    if (table.kind === 'stream') writer.bytes(orderedMicros(micros));
+    writer.u32(Math.floor(rowId / 0x100000000));
+    writer.u32(rowId >>> 0);
+    return writer;
+  };
   const indexes = new Map<StoredIndex, { positions: number[]; types: PgType[] }>();
   const indexColumns = (index: StoredIndex): { positions: number[]; types: PgType[] } => {
     let columns = indexes.get(index);
@@ -108,20 +126,10 @@ export function tableRuntime(table: StoredTable): TableRuntime {
       for (let i = 0; i < key.length; i++) writeKey(i, key[i]!);
       return writer.take();
     },
-    keyOfRow(userId, row) {
-      writer.reset();
-      writer.bytes(scopeRows(userId));
-      for (let i = 0; i < keyPositions.length; i++) writeKey(i, row[keyPositions[i]!]!);
-      return writer.take();
-    },
-    keyOfRowId(userId, micros, rowId) {
-      writer.reset();
-      writer.bytes(scopeRows(userId));
-      if (table.kind === 'stream') writer.bytes(orderedMicros(micros));
-      writer.u32(Math.floor(rowId / 0x100000000));
-      writer.u32(rowId >>> 0);
-      return writer.take();
-    },
+    keyOfRow: (userId, row) => writeKeyOfRow(userId, row).take(),
+    writeKeyOfRow,
+    keyOfRowId: (userId, micros, rowId) => writeKeyOfRowId(userId, micros, rowId).take(),
+    writeKeyOfRowId,
     encodeKeyPrefix(key) {
       writer.reset();
       for (let i = 0; i < key.length; i++) writeKey(i, key[i]!);

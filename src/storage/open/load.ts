@@ -12,6 +12,7 @@ export function newTableState(tableId: number): TableState {
     accepted: 0,
     settled: 0,
     lastCommit: 0,
+    lastSpill: 0,
     lastMoved: 0,
     truncations: 0,
     special: false,

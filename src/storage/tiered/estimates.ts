@@ -70,7 +70,8 @@ async function measure(
     });
     try {
       const sample = await cursor.next(sampleRows);
-      if (sample.length < sampleRows) rows += sample.length;
+      const all = sample.length < sampleRows && (await cursor.next(1)).length === 0;
+      if (all) rows += sample.length;
       else {
         const bytes = sample.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
         const onDisk = await engine.store.approximateBytes(prefix, end);

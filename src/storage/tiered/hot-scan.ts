@@ -112,9 +112,9 @@ async function* scanRange(
   try {
     let entries = await cursor.next(readRows);
     while (entries.length > 0) {
-      // The store reads on while this batch is decoded.
-      const ahead = entries.length < readRows ? undefined : cursor.next(scanBatchRows);
-      ahead?.catch(() => undefined);
+      // The store reads on while this batch is decoded. A short batch is not the end: batches have a limit in bytes too.
+      const ahead = cursor.next(scanBatchRows);
+      ahead.catch(() => undefined);
       for (const [key, tuple] of entries) {
         if (ownAt < own.length) {
           const text = keyText(key);
@@ -144,7 +144,6 @@ async function* scanRange(
         left -= out.length;
         out = [];
       }
-      if (ahead === undefined) break;
       entries = await ahead;
     }
     while (ownAt < own.length) emitOwn(own[ownAt++]!);

@@ -6,10 +6,14 @@ import { tupleDecoder } from './decoder.ts';
 import type { TupleEncoder } from './encoder.ts';
 import { tupleEncoder } from './encoder.ts';
 import { tupleSchemaVersion } from './header.ts';
+import type { Slab } from './value-codec.ts';
+import { newSlab } from './value-codec.ts';
 
 /** How a table's tuples are written and, whatever version wrote them, read. */
 export interface TableCodec {
-  readonly encode: TupleEncoder;
+  /** A tuple of `row`, not yet sealed. It lies in memory that others share, so it must not be grown. */
+  encode(row: Row, flags: number, updated: bigint): Buffer;
+  readonly encodeTo: TupleEncoder;
   /** All columns, or only those of `needed`. */
   decode(tuple: Buffer, projection?: Projection): Row;
 }
@@ -20,6 +24,9 @@ export interface Projection {
   readonly decoders: Map<number, TupleDecoder>;
 }
 
+/** Where single tuples are made. */
+const shared: Slab = newSlab();
+
 export function projection(columns: readonly number[] | undefined): Projection {
   return { needed: columns === undefined ? undefined : new Set(columns), decoders: new Map() };
 }
@@ -27,11 +34,16 @@ export function projection(columns: readonly number[] | undefined): Projection {
 export function tableCodec(table: StoredTable): TableCodec {
   const all = projection(undefined);
   let encoder: TupleEncoder | undefined;
+  const encodeTo: TupleEncoder = (slab, row, flags, updated) => {
+    encoder ??= tupleEncoder(table.columns, table.schemaVersion);
+    return encoder(slab, row, flags, updated);
+  };
   return {
     encode(row, flags, updated) {
-      encoder ??= tupleEncoder(table.columns, table.schemaVersion);
-      return encoder(row, flags, updated);
+      const start = encodeTo(shared, row, flags, updated);
+      return shared.buffer.subarray(start, shared.at);
     },
+    encodeTo,
     decode(tuple, wanted = all) {
       const version = tupleSchemaVersion(tuple);
       let decoder = wanted.decoders.get(version);

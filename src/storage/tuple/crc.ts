@@ -22,11 +22,11 @@ function tables(): [Int32Array, Int32Array, Int32Array, Int32Array] {
   return made as [Int32Array, Int32Array, Int32Array, Int32Array];
 }
 
-/** zlib's crc32 of the first `end` bytes, unsigned. */
-export function crcOf(bytes: Buffer, end: number): number {
-  if (end > inlineBytesMax) return crc32(bytes.subarray(0, end));
+/** zlib's crc32 of the bytes from `start` to `end`, unsigned. */
+export function crcOf(bytes: Buffer, start: number, end: number): number {
+  if (end - start > inlineBytesMax) return crc32(bytes.subarray(start, end));
   let crc = -1;
-  let at = 0;
+  let at = start;
   for (const last = end - 3; at < last; at += 4) {
     crc ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
     crc = t3[crc & 0xff]! ^ t2[(crc >>> 8) & 0xff]! ^ t1[(crc >>> 16) & 0xff]! ^ t0[crc >>> 24]!;

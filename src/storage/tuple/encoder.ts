@@ -5,7 +5,6 @@ import { checksumBytes, headerBytes, tupleFormat } from './header.ts';
 import { physicalType } from './physical.ts';
 import type { Slab } from './value-codec.ts';
 import {
-  newSlab,
   reserve,
   valueBytesMax,
   writeString,
@@ -14,10 +13,8 @@ import {
   writeVarint,
 } from './value-codec.ts';
 
-/** A tuple of `row`, not yet sealed. It lies in a slab that others share, so it must not be grown. */
-export type TupleEncoder = (row: Row, flags: number, updated: bigint) => Buffer;
-
-const slab: Slab = newSlab();
+/** Writes a tuple of `row`, not yet sealed, at the end of the slab. Returns where it starts; it ends at the slab's `at`. */
+export type TupleEncoder = (slab: Slab, row: Row, flags: number, updated: bigint) => number;
 
 /**
  * An encoder for one layout. The code is made for the layout (as a database compiles its tuple forms), because a general loop
@@ -96,7 +93,7 @@ export function tupleEncoder(
     (_, i) => `b[start + ${headerBytes + i}] = 0;`,
   );
   const code = `
-    return function encodeTuple(row, flags, updated) {
+    return function encodeTuple(slab, row, flags, updated) {
       ${columns.map((_, i) => `const v${i} = row[${i}];`).join('\n')}
       let need = ${fixed};
       ${sizes.join('\n')}
@@ -112,9 +109,9 @@ export function tupleEncoder(
       ${writes.join('\n')}
       const end = o + ${checksumBytes};
       slab.at = end;
-      return b.subarray(start, end);
+      return start;
     }`;
-  const helpers = { reserve, slab, valueBytesMax, writeString, writeUuid, writeValue, writeVarint };
+  const helpers = { reserve, valueBytesMax, writeString, writeUuid, writeValue, writeVarint };
   return compile(code, helpers) as TupleEncoder;
 }
 

@@ -19,20 +19,27 @@ export const TupleFlag = {
 } as const;
 
 export function sealTuple(tuple: Buffer, seq: number, provisional: boolean): void {
-  if (provisional) tuple[1] = tuple[1]! | TupleFlag.provisional;
-  tuple[4] = (seq / 0x10000000000) & 0xff;
-  tuple[5] = (seq / 0x100000000) & 0xff;
-  const low = seq >>> 0;
-  tuple[6] = low >>> 24;
-  tuple[7] = (low >>> 16) & 0xff;
-  tuple[8] = (low >>> 8) & 0xff;
-  tuple[9] = low & 0xff;
-  writeChecksum(tuple);
+  sealTupleAt(tuple, 0, tuple.length, seq, provisional);
 }
 
-export function writeChecksum(tuple: Buffer): void {
-  const end = tuple.length - checksumBytes;
-  const crc = crcOf(tuple, end);
+/** The same for the tuple at `start` to `tupleEnd` of a larger buffer. */
+export function sealTupleAt(
+  tuple: Buffer,
+  start: number,
+  tupleEnd: number,
+  seq: number,
+  provisional: boolean,
+): void {
+  if (provisional) tuple[start + 1] = tuple[start + 1]! | TupleFlag.provisional;
+  tuple[start + 4] = (seq / 0x10000000000) & 0xff;
+  tuple[start + 5] = (seq / 0x100000000) & 0xff;
+  const low = seq >>> 0;
+  tuple[start + 6] = low >>> 24;
+  tuple[start + 7] = (low >>> 16) & 0xff;
+  tuple[start + 8] = (low >>> 8) & 0xff;
+  tuple[start + 9] = low & 0xff;
+  const end = tupleEnd - checksumBytes;
+  const crc = crcOf(tuple, start, end);
   tuple[end] = crc & 0xff;
   tuple[end + 1] = (crc >>> 8) & 0xff;
   tuple[end + 2] = (crc >>> 16) & 0xff;
@@ -46,7 +53,7 @@ export function tupleIntact(tuple: Buffer): boolean {
   const stored =
     (tuple[end]! | (tuple[end + 1]! << 8) | (tuple[end + 2]! << 16) | (tuple[end + 3]! << 24)) >>>
     0;
-  return crcOf(tuple, end) === stored;
+  return crcOf(tuple, 0, end) === stored;
 }
 
 export function tupleFlags(tuple: Buffer): number {

@@ -5,7 +5,16 @@ import { scopeLength } from '../keys/scope.ts';
 import { encodeRecord } from '../records.ts';
 import type { BulkRecord } from '../records.ts';
 import { TupleFlag, sealTuple, tupleFlags, tupleSeq } from '../tuple/header.ts';
-import { countRows, raiseMaxKeys, recheckMoved, validate } from './commit.ts';
+import {
+  countRows,
+  countRun,
+  raiseMaxKeys,
+  recheckMoved,
+  recheckMovedRuns,
+  validate,
+  validateRuns,
+} from './commit.ts';
+import type { FreshRun } from './fresh-run.ts';
 import type { OverlayIndexEntry, OverlayRow, TableOverlay } from './overlay.ts';
 import { tableOverlay } from './overlay.ts';
 import type { TransactionState } from './state.ts';
@@ -18,6 +27,8 @@ import { isDeleted } from './visibility.ts';
  * them.
  */
 export const spillBytes = 8 * 1024 * 1024;
+/** The same for runs, which have no objects to let go of but are written in one turn of the event loop. */
+export const runSpillBytes = 4 * 1024 * 1024;
 /** Spilled batches being written at a time. */
 export const spillsInFlightMax = 2;
 /** Keys per batch when rows are removed in the background. */
@@ -27,7 +38,9 @@ export const removeBatchKeys = 4096;
 export async function spillIfLarge(state: TransactionState): Promise<void> {
   let bytes = 0;
   for (const overlay of state.overlays.values()) bytes += overlay.bytes;
-  if (bytes < spillBytes) return;
+  let runBytes = 0;
+  for (const run of state.runs) runBytes += run.bytes;
+  if (bytes < spillBytes && runBytes < runSpillBytes) return;
   while (state.spills.length >= spillsInFlightMax) await state.spills.shift();
   await state.engine.sequencer.room();
   const spilled: TableOverlay[] = [];
@@ -35,9 +48,11 @@ export async function spillIfLarge(state: TransactionState): Promise<void> {
     const part = takeInserts(overlay);
     if (part !== undefined) spilled.push(part);
   }
-  if (spilled.length === 0) return;
+  const runs = state.runs.splice(0);
+  if (spilled.length === 0 && runs.length === 0) return;
   await recheckMoved(state, spilled);
-  state.spills.push(watched(submitSpill(state, spilled)));
+  await recheckMovedRuns(state, runs);
+  state.spills.push(watched(submitSpill(state, spilled, runs)));
 }
 
 /**
@@ -57,18 +72,35 @@ function watched(work: Promise<unknown>): Promise<unknown> {
   return work;
 }
 
-function submitSpill(state: TransactionState, spilled: readonly TableOverlay[]): Promise<number> {
+function submitSpill(
+  state: TransactionState,
+  spilled: readonly TableOverlay[],
+  runs: readonly FreshRun[],
+): Promise<number> {
   const { engine } = state;
+  const tables = [...spilled, ...runs].map(({ table }) => table);
+  const states = [...new Set(tables)].map(({ tableId }) => engine.tableState(tableId));
   return engine.sequencer.submit({
     sync: true,
-    takesSeq: false,
-    validate: () => validate(state, spilled),
+    // No row becomes visible, but others that have checked the same keys must check them again.
+    takesSeq: true,
+    validate: () => {
+      validate(state, spilled);
+      validateRuns(state, runs);
+    },
     write(writer) {
       if (state.bulkId === 0) state.bulkId = ++engine.counters.bulkId;
-      for (const { table } of spilled) state.spilledTables.set(table.tableId, table);
+      for (const table of tables) state.spilledTables.set(table.tableId, table);
       saveBulk(state, (key, value) => writer.put(key, value));
+      for (const table of states) {
+        table.accepted++;
+        table.lastSpill = writer.seq;
+      }
+      for (const run of runs) {
+        writer.putRun(run, state.bulkId);
+        countRun(engine, run);
+      }
       for (const overlay of spilled) {
-        engine.tableState(overlay.table.tableId).accepted++;
         for (const row of overlay.rows.values()) {
           sealTuple(row.tuple!, state.bulkId, true);
           writer.put(row.key, row.tuple!);
@@ -79,7 +111,7 @@ function submitSpill(state: TransactionState, spilled: readonly TableOverlay[]):
       }
     },
     written() {
-      for (const { table } of spilled) engine.tableState(table.tableId).settled++;
+      for (const table of states) table.settled++;
     },
   });
 }

@@ -19,6 +19,8 @@ import { lookupRow, markKey, markSeq } from '../tiered/point-read.ts';
 import { sealTuple } from '../tuple/header.ts';
 import type { CommitEvent } from '../types.ts';
 import { UniqueConflictError, concurrentUpdate } from './errors.ts';
+import type { FreshRun } from './fresh-run.ts';
+import { lastKey, overlayOfRun } from './fresh-run.ts';
 import type { OverlayIndexEntry, OverlayRow, TableOverlay } from './overlay.ts';
 import type { Limits, View } from './reader.ts';
 import { latestView, readScopeRecord, readTableRecord } from './reader.ts';
@@ -57,6 +59,7 @@ class Moved extends Error {}
 export async function commitTransaction(state: TransactionState, sync: boolean): Promise<number> {
   for (;;) {
     await recheckMoved(state);
+    await recheckMovedRuns(state, state.runs);
     try {
       return await submitCommit(state, sync);
     } catch (error) {
@@ -75,13 +78,24 @@ async function submitCommit(state: TransactionState, sync: boolean): Promise<num
       overlay.truncatedAll ||
       overlay.truncatedScopes.size > 0,
   );
-  const tableIds = new Set([...touched.map((o) => o.table.tableId), ...state.spilledTables.keys()]);
+  const tableIds = new Set([
+    ...touched.map((o) => o.table.tableId),
+    ...state.runs.map((run) => run.table.tableId),
+    ...state.spilledTables.keys(),
+  ]);
   return await engine.sequencer.submit({
     sync,
     takesSeq: true,
-    validate: () => validate(state, touched),
+    validate: () => {
+      validate(state, touched);
+      validateRuns(state, state.runs);
+    },
     write: (writer) => {
       for (const overlay of touched) writeOverlay(engine, overlay, writer);
+      for (const run of state.runs) {
+        writer.putRun(run);
+        countRun(engine, run);
+      }
       for (const tableId of tableIds) {
         const table = engine.tableState(tableId);
         table.lastCommit = writer.seq;
@@ -99,7 +113,8 @@ async function submitCommit(state: TransactionState, sync: boolean): Promise<num
         table.version++;
         table.settled++;
       }
-      if (engine.listeners.size > 0) announce(engine, seq, touched, tableIds);
+      if (engine.listeners.size > 0)
+        announce(engine, seq, [...touched, ...state.runs.map(overlayOfRun)], tableIds);
     },
   });
 }
@@ -151,6 +166,34 @@ export async function recheckMoved(
   }
 }
 
+/** The same for runs. */
+export async function recheckMovedRuns(
+  state: TransactionState,
+  runs: readonly FreshRun[],
+): Promise<void> {
+  for (const run of runs) {
+    if (run.seenSeq >= state.engine.tableState(run.table.tableId).lastMoved) continue;
+    const seenSeq = state.engine.counters.seq;
+    await recheckMoved(state, [overlayOfRun(run)]);
+    run.seenSeq = seenSeq;
+  }
+}
+
+export function validateRuns(state: TransactionState, runs: readonly FreshRun[]): void {
+  for (const run of runs) {
+    const table = state.engine.tableState(run.table.tableId);
+    if (Math.max(table.lastCommit, table.lastSpill) > run.seenSeq)
+      validate(state, [overlayOfRun(run)]);
+  }
+}
+
+/** What writeOverlay does for rows beside writing them. */
+export function countRun(engine: Engine, run: FreshRun): void {
+  const state = engine.tableState(run.table.tableId);
+  if (state.maxKeys.size > 0) raiseMaxKey(state, run.userId, lastKey(run));
+  if (state.rowCounts.size > 0) addToEstimate(state, run.userId, run.count);
+}
+
 export function validate(state: TransactionState, touched: readonly TableOverlay[]): void {
   const { engine } = state;
   const view = latestView(engine);
@@ -161,8 +204,9 @@ export function validate(state: TransactionState, touched: readonly TableOverlay
   for (const overlay of touched) {
     const table = engine.tableState(overlay.table.tableId);
     const limitsOf = limitsMemo(view, table);
+    const changed = Math.max(table.lastCommit, table.lastSpill);
     for (const row of overlay.rows.values()) {
-      if (table.lastCommit > row.seenSeq) validateRow(state, view, table, limitsOf, overlay, row);
+      if (changed > row.seenSeq) validateRow(state, view, table, limitsOf, overlay, row);
     }
     for (const entry of overlay.index.values()) {
       if (!entry.unique || entry.tail === null || table.lastCommit <= entry.seenSeq) continue;
@@ -284,7 +328,7 @@ function writeOverlay(engine: Engine, overlay: TableOverlay, writer: CommitWrite
 export function raiseMaxKeys(state: TableState, overlay: TableOverlay): void {
   if (state.maxKeys.size === 0) return;
   for (const row of overlay.rows.values()) {
-    if (row.tuple !== null) raiseMaxKey(state, overlay, row.key);
+    if (row.tuple !== null) raiseMaxKey(state, userOfKey(overlay.table, row.key), row.key);
   }
 }
 
@@ -309,8 +353,8 @@ function rowsAdded(row: OverlayRow): number {
   return row.tuple === null ? -1 : 0;
 }
 
-export function raiseMaxKey(state: TableState, overlay: TableOverlay, key: Buffer): void {
-  const scope = scopeText(overlay.table.kind === 'user' ? userOfKey(overlay.table, key) : '');
+function raiseMaxKey(state: TableState, userId: string, key: Buffer): void {
+  const scope = scopeText(userId);
   const max = state.maxKeys.get(scope);
   if (max !== undefined && key.compare(max) > 0) state.maxKeys.set(scope, key);
 }

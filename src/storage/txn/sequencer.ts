@@ -1,5 +1,7 @@
 import { PgError, SqlState, assert } from '../../base/index.ts';
 import type { HotBatch, HotStore } from '../hot/types.ts';
+import type { FreshRun } from './fresh-run.ts';
+import { findInRun, writeRun } from './fresh-run.ts';
 import { keyText } from '../keys/buffer.ts';
 import { stateKey } from '../keys/keyspace.ts';
 import { decodeRecord, encodeRecord } from '../records.ts';
@@ -20,6 +22,8 @@ export interface CommitWriter {
   readonly seq: number;
   put(key: Buffer, value: Buffer): void;
   delete(key: Buffer): void;
+  /** Seals the run's tuples with this commit's seq, or provisionally with a bulk transaction's id, and writes them all. */
+  putRun(run: FreshRun, bulkId?: number): void;
 }
 
 export interface CommitRequest {
@@ -35,7 +39,9 @@ export interface CommitRequest {
 
 interface Group {
   readonly batch: HotBatch;
+  put(key: Buffer, value: Buffer): void;
   readonly values: Map<string, Buffer | undefined>;
+  readonly runs: FreshRun[];
   readonly waiting: {
     resolve(seq: number): void;
     reject(error: unknown): void;
@@ -100,7 +106,25 @@ export function createSequencer(store: HotStore): Sequencer {
       group.values.set(keyText(key), undefined);
       group.bytes += key.length;
     },
+    putRun(run, bulkId) {
+      writeRun(run, bulkId ?? seq, bulkId !== undefined, group.put);
+      group.runs.push(run);
+      group.bytes += run.bytes;
+    },
   });
+
+  const newGroup = (): Group => {
+    const batch = store.batch();
+    return {
+      batch,
+      put: (key, value) => batch.put(key, value),
+      values: new Map(),
+      runs: [],
+      waiting: [],
+      sync: false,
+      bytes: 0,
+    };
+  };
 
   const schedule = (): void => {
     if (scheduled || inFlight !== undefined || gathering === undefined) return;
@@ -155,7 +179,7 @@ export function createSequencer(store: HotStore): Sequencer {
       if (failure !== undefined) throw failure;
       assert(!stopped, 'a commit after close');
       request.validate?.();
-      gathering ??= { batch: store.batch(), values: new Map(), waiting: [], sync: false, bytes: 0 };
+      gathering ??= newGroup();
       const group = gathering;
       if (request.takesSeq) counters.seq++;
       const seq = counters.seq;
@@ -174,8 +198,13 @@ export function createSequencer(store: HotStore): Sequencer {
       if (gathering !== undefined || inFlight !== undefined) {
         const text = keyText(key);
         if (gathering?.values.has(text) === true) return gathering.values.get(text);
-        if (failure === undefined && inFlight?.values.has(text) === true)
-          return inFlight.values.get(text);
+        const run = gathering && findInRuns(gathering.runs, key);
+        if (run !== undefined) return run;
+        if (failure === undefined && inFlight !== undefined) {
+          if (inFlight.values.has(text)) return inFlight.values.get(text);
+          const found = findInRuns(inFlight.runs, key);
+          if (found !== undefined) return found;
+        }
       }
       return store.getSync(key);
     },
@@ -197,6 +226,14 @@ export function createSequencer(store: HotStore): Sequencer {
     },
   };
   return sequencer;
+}
+
+function findInRuns(runs: readonly FreshRun[], key: Buffer): Buffer | undefined {
+  for (const run of runs) {
+    const found = findInRun(run, key);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** The seq of the last commit in a snapshot's state record. */

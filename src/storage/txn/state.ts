@@ -1,6 +1,7 @@
 import type { Engine } from '../engine.ts';
 import type { StoredTable } from '../types.ts';
 import type { PointContext } from '../tiered/point-read.ts';
+import type { FreshRun } from './fresh-run.ts';
 import type { TableOverlay } from './overlay.ts';
 import { tableOverlay } from './overlay.ts';
 import { latestView } from './reader.ts';
@@ -9,6 +10,8 @@ import { latestView } from './reader.ts';
 export interface TransactionState {
   readonly engine: Engine;
   readonly overlays: Map<number, TableOverlay>;
+  /** Rows of bulk inserts that are not in an overlay yet; see append-rows.ts. */
+  readonly runs: FreshRun[];
   readonly meta: Map<string, Uint8Array | undefined>;
   /** The id under which rows have been spilled; 0: none have. */
   bulkId: number;
@@ -24,6 +27,7 @@ export function transactionState(engine: Engine): TransactionState {
   return {
     engine,
     overlays: new Map(),
+    runs: [],
     meta: new Map(),
     bulkId: 0,
     spills: [],

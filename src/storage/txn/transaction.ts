@@ -14,6 +14,7 @@ import type {
   StoredTable,
   UniqueConflict,
 } from '../types.ts';
+import { appendRows, settleRuns } from './append-rows.ts';
 import { removeBulk, settleSpills, spillIfLarge } from './bulk.ts';
 import { commitTransaction, scopeText } from './commit.ts';
 import { isNewMax, loadMaxKey } from './max-key.ts';
@@ -26,8 +27,8 @@ import { truncateTable } from './truncate.ts';
 import { userOfKey } from './visibility.ts';
 import { deleteRow, insertRow, insertRowSync, newRowKey, updateRow } from './write.ts';
 
-/** Batches of at least this many rows are worth looking up the largest key for. */
-const maxKeyWorthRows = 64;
+/** Batches of at least this many rows are worth looking up the largest key for, and a run. */
+const bulkRowsMin = 64;
 /** Rows between two looks at the overlay's size. */
 const spillCheckRows = 512;
 
@@ -44,8 +45,14 @@ export function beginTransaction(engine: Engine): InternalTransaction {
   let open = true;
 
   const check = (): void => assert(open, 'a call to a transaction that has ended');
+  /** For what reads or changes rows. */
+  const checkRows = (): void => {
+    check();
+    settleRuns(state);
+  };
   const currentReader = (): Reader => (reader ??= createReader(engine));
   const readContext = async (): Promise<ReadContext> => {
+    settleRuns(state);
     if (state.spills.length > 0) await settleSpills(state);
     return {
       engine,
@@ -100,7 +107,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       };
     },
     async getByKey(table, key) {
-      check();
+      checkRows();
       if (state.spills.length > 0) await settleSpills(state);
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
       const runtime = engine.runtime(table);
@@ -108,7 +115,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       return row === 'foreign' ? undefined : row;
     },
     getByKeySync(table, key) {
-      check();
+      checkRows();
       if (state.spills.length > 0) return 'unknown';
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
       const runtime = engine.runtime(table);
@@ -117,7 +124,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       return found.kind === 'row' ? found.row : undefined;
     },
     async get(table, userId, key) {
-      check();
+      checkRows();
       if (state.spills.length > 0) await settleSpills(state);
       const runtime = engine.runtime(table);
       const row = await lookupRow(
@@ -129,7 +136,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       return row === 'foreign' || row?.deleted === true ? undefined : row;
     },
     getSync(table, userId, key) {
-      check();
+      checkRows();
       if (state.spills.length > 0) return 'unknown';
       const runtime = engine.runtime(table);
       const found = lookupHot(
@@ -159,7 +166,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       );
     },
     async insert(table, userId, values) {
-      check();
+      checkRows();
       const runtime = engine.runtime(table);
       const key = newRowKey(state, runtime, userId, values);
       const conflict = await insertRow(state, runtime, userId, values, key);
@@ -169,19 +176,19 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       return { row };
     },
     async update(table, old, values) {
-      check();
+      checkRows();
       refuseStream(table, 'UPDATE');
       const updated = await updateRow(state, engine.runtime(table), old, values);
       if ('conflict' in updated) return updated;
       return { row: ownRow(table, updated.key, old.userId) };
     },
     async delete(table, old, mode) {
-      check();
+      checkRows();
       refuseStream(table, 'DELETE');
       deleteRow(state, engine.runtime(table), old, mode);
     },
     async truncate(table, scope) {
-      check();
+      checkRows();
       await settleSpills(state);
       await truncateTable(state, engine.runtime(table), scope);
     },
@@ -224,6 +231,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
 }
 
 function hasWrites(state: TransactionState): boolean {
+  if (state.runs.length > 0) return true;
   if (state.bulkId !== 0 || state.spills.length > 0 || state.meta.size > 0) return true;
   for (const overlay of state.overlays.values()) {
     if (overlay.rows.size > 0 || overlay.index.size > 0) return true;
@@ -235,6 +243,7 @@ function hasWrites(state: TransactionState): boolean {
 /** Drops the overlay; what had been spilled is removed from the hot store. */
 async function abandon(state: TransactionState): Promise<void> {
   state.overlays.clear();
+  state.runs.length = 0;
   await Promise.allSettled(state.spills.splice(0));
   if (state.bulkId === 0 || state.engine.sequencer.failure !== undefined) return;
   await removeBulk(state.engine, state.bulkId);
@@ -251,10 +260,21 @@ async function insertMany(
   const overlay = overlayOf(state, table);
   const scope = scopeText(userId);
   const rising = !runtime.hiddenKey && !isTruncated(overlay, userId);
-  if (rising && rows.length >= maxKeyWorthRows) await loadMaxKey(engine, runtime, userId);
+  if (rising && rows.length >= bulkRowsMin) await loadMaxKey(engine, runtime, userId);
   const now = engine.clock.now();
+  let from = 0;
+  if (rows.length >= bulkRowsMin) {
+    while (from < rows.length) {
+      const next = appendRows(state, runtime, userId, rows, from, now);
+      if (next === from) break;
+      from = next;
+      await spillIfLarge(state);
+    }
+    if (from === rows.length) return undefined;
+  }
+  settleRuns(state);
   const context = latestContext(state, table);
-  for (let i = 0; i < rows.length; i++) {
+  for (let i = from; i < rows.length; i++) {
     const values = rows[i]!;
     const key = newRowKey(state, runtime, userId, values);
     const ownMax = overlay.maxKeys.get(scope);
