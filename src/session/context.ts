@@ -78,6 +78,7 @@ function sessionSequences(session: SessionState): SessionSequences {
     nextval: (relid) => {
       const of = sequence(relid);
       const value = named(of, () => engine.storage.sequences.nextval(of.sequenceId));
+      transaction.usedSequence();
       session.currentValues.set(relid, value);
       session.lastSequence = relid;
       return value;
@@ -107,6 +108,7 @@ function sessionSequences(session: SessionState): SessionSequences {
         );
       }
       engine.storage.sequences.setval(of.sequenceId, value, isCalled);
+      transaction.usedSequence();
       if (isCalled) session.currentValues.set(relid, value);
       return value;
     },

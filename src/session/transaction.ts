@@ -4,7 +4,10 @@ import type { DdlTransaction } from '../catalog/catalog.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import type { StorageTransaction } from '../storage/types.ts';
 import type { Statement } from '../sql/index.ts';
+import { uniqueViolation } from '../executor/dml/violations.ts';
+import { UniqueConflictError } from '../storage/index.ts';
 import type { Engine } from './engine.ts';
+import { UniqueRace } from './race.ts';
 import type { SettingsStore } from './settings.ts';
 
 /**
@@ -32,6 +35,8 @@ export interface SessionTransaction {
   openDdl(signal: AbortSignal): Promise<DdlTransaction>;
   /** Commits what is open, if anything. Undefined when there was nothing to wait for. */
   commit(sync: boolean): Promise<void> | undefined;
+  /** A sequence has been moved: its new position must be on disk when the transaction is acknowledged. */
+  usedSequence(): void;
   rollback(): Promise<void> | undefined;
   /** After an error: a block waits for its ROLLBACK, an implicit transaction is rolled back at once. */
   fail(): Promise<void> | undefined;
@@ -43,6 +48,7 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
   let ddl: DdlTransaction | undefined;
   let startTime = 0n;
   let readOnly = false;
+  let sequencesUsed = false;
 
   const start = (): void => {
     if (state !== 'none') return;
@@ -56,6 +62,7 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
     state = 'none';
     storage = undefined;
     ddl = undefined;
+    sequencesUsed = false;
   };
 
   const undo = async (): Promise<void> => {
@@ -95,11 +102,27 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
       ddl = undefined;
       await openDdl?.rolledBack();
       finish();
-      throw error;
+      throw commitError(error);
     }
     settings.commit();
     finish();
     await openDdl?.committed();
+  };
+
+  /** 23505 for a key that another transaction's commit has taken meanwhile. */
+  const commitError = (error: unknown): unknown => {
+    if (!(error instanceof UniqueConflictError)) return error;
+    const { tableId } = error.table;
+    const table = engine.catalog.current.tables.find((one) => one.stored.tableId === tableId);
+    if (table === undefined) return error;
+    const { index, existing } = error.conflict;
+    const { code, message, ...fields } = uniqueViolation(
+      table,
+      index,
+      existing.values,
+      settings.types,
+    ).report;
+    return new UniqueRace(code, message, fields);
   };
 
   return {
@@ -143,20 +166,18 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
       ddl ??= await engine.catalog.beginDdl(signal);
       return ddl;
     },
+    usedSequence: () => {
+      sequencesUsed = true;
+    },
     commit: (sync) => {
-      if (storage === undefined && ddl === undefined) {
-        settings.commit();
-        finish();
-        return undefined;
-      }
-      if (ddl === undefined && !storage!.hasWrites) {
-        // Read only: nothing to wait for but the release of the snapshot.
-        const open = storage!;
-        settings.commit();
-        finish();
-        return open.rollback();
-      }
-      return commitAll(sync);
+      if (storage?.hasWrites === true || ddl !== undefined) return commitAll(sync);
+      // Read only: nothing to wait for but the release of the snapshot, and sequences that were moved.
+      const open = storage;
+      const persisting = sequencesUsed && sync ? engine.storage.persistSequences() : undefined;
+      settings.commit();
+      finish();
+      const closing = open?.rollback();
+      return persisting === undefined ? closing : persisting.then(() => closing);
     },
     rollback,
     fail: () => {

@@ -278,6 +278,8 @@ export interface Storage {
   readonly sequences: Sequences;
   /** Called after each commit with what it changed, in commit order. Returns the unsubscribe function. */
   onCommit(listener: (commit: CommitEvent) => void): () => void;
+  /** Writes sequence positions that no commit has taken along yet; undefined when there are none. */
+  persistSequences(): Promise<void> | undefined;
   /** Resolves when every commit accepted so far is written: what a loser of a race waits for before it tries again. */
   caughtUp(): Promise<void>;
   /** Rises with each commit that touches the table (or its flush); for caches of hot rows. */

@@ -83,6 +83,13 @@ export function makeStorage(
       engine.listeners.add(listener);
       return () => engine.listeners.delete(listener);
     },
+    persistSequences() {
+      // A batch under way may hold the position: then its end has to be waited for.
+      if (!sequences.dirty && !sequencer.writing) return undefined;
+      return sequencer
+        .submit({ sync: true, takesSeq: false, write: () => undefined })
+        .then(() => undefined);
+    },
     async caughtUp() {
       await sequencer.submit({ sync: false, takesSeq: false, write: () => undefined });
     },

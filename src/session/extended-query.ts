@@ -1,0 +1,287 @@
+import { PgError, SqlState } from '../base/index.ts';
+import type { Bind, Close, Describe, Execute, Parse } from '../protocol/index.ts';
+import { parse as parseStatements } from '../sql/index.ts';
+import { bindParameters } from './bind-params.ts';
+import { readResult } from './portal.ts';
+import { isQuery, prepareStatement } from './prepare.ts';
+import { lostRace, lostRacesMax } from './race.ts';
+import { runQueryNow } from './run-query.ts';
+import { describeFields, sendCopy } from './send.ts';
+import type { SessionCore } from './session-core.ts';
+import type { Portal, Prepared, StatementResult } from './state.ts';
+
+/**
+ * The extended protocol: Parse, Bind, Describe, Execute, Close, Sync. Everything up to Sync is one implicit transaction. What
+ * can be answered without waiting is answered within the call.
+ */
+export interface ExtendedQuery {
+  parse(message: Parse): Promise<void>;
+  bind(message: Bind): void;
+  describe(message: Describe): void;
+  execute(message: Execute): void | Promise<void>;
+  close(message: Close): Promise<void> | void;
+  sync(): void | Promise<void>;
+  /** After an error: nothing more until Sync. */
+  skipToSync(): void;
+  readonly skipping: boolean;
+}
+
+export function createExtendedQuery(core: SessionCore): ExtendedQuery {
+  const { state, readers } = core;
+  const { engine, output, settings, transaction } = state;
+  const { writer } = output;
+  let skipping = false;
+  /** The one statement since the implicit transaction began, while its answer is still in the writer alone. */
+  let lone: { readonly portal: Portal; readonly mark: number } | 'several' | undefined;
+
+  async function parse(message: Parse): Promise<void> {
+    core.beginStatement(message.text);
+    if (message.statement !== '' && state.prepared.has(message.statement)) {
+      throw new PgError(
+        SqlState.duplicatePreparedStatement,
+        `prepared statement "${message.statement}" already exists`,
+      );
+    }
+    if (message.statement === '') state.prepared.delete('');
+    const [statement, ...more] = parseStatements(message.text);
+    if (more.length > 0) {
+      throw new PgError(
+        SqlState.syntaxError,
+        'cannot insert multiple commands into a prepared statement',
+      );
+    }
+    if (statement !== undefined) core.refuseInFailed(statement);
+    transaction.start();
+    if (!core.roleIsFresh()) await core.refreshRole();
+    const { statement: name, parameterTypes } = message;
+    state.prepared.set(name, await prepareStatement(state, name, statement, parameterTypes));
+    writer.parseComplete();
+  }
+
+  function preparedNamed(name: string): Prepared {
+    const prepared = state.prepared.get(name);
+    if (prepared !== undefined) return prepared;
+    throw new PgError(
+      SqlState.invalidSqlStatementName,
+      name === ''
+        ? 'unnamed prepared statement does not exist'
+        : `prepared statement "${name}" does not exist`,
+    );
+  }
+
+  function portalNamed(name: string): Portal {
+    const portal = state.portals.get(name);
+    if (portal !== undefined) return portal;
+    throw new PgError(SqlState.invalidCursorName, `portal "${name}" does not exist`);
+  }
+
+  function bind(message: Bind): void {
+    const prepared = preparedNamed(message.statement);
+    core.refuseInFailed(prepared.statement);
+    const { portal: name, resultFormats } = message;
+    const old = state.portals.get(name);
+    if (name !== '' && old !== undefined) {
+      throw new PgError(SqlState.duplicateCursor, `cursor "${name}" already exists`);
+    }
+    transaction.start();
+    const raw = { formats: message.parameterFormats, values: message.parameters };
+    const types = { ...settings.types, transactionTime: transaction.startTime };
+    const params = bindParameters(raw, prepared.paramTypes, types, prepared.name);
+    const columns = prepared.fields?.length ?? 0;
+    if (resultFormats.length > 1 && resultFormats.length !== columns) {
+      throw new PgError(
+        SqlState.protocolViolation,
+        `bind message has ${resultFormats.length} result formats but query has ${columns} columns`,
+      );
+    }
+    if (old !== undefined) void core.closePortal(old);
+    state.portals.set(name, {
+      name,
+      prepared,
+      raw,
+      params,
+      resultFormats,
+      completedTag: undefined,
+    });
+    writer.bindComplete();
+  }
+
+  function describe(message: Describe): void {
+    const portal = message.target === 'portal' ? portalNamed(message.name) : undefined;
+    const prepared = portal?.prepared ?? preparedNamed(message.name);
+    if (prepared.fields !== undefined) core.refuseInFailed(prepared.statement);
+    if (portal === undefined) writer.parameterDescription(prepared.paramTypes);
+    if (prepared.fields === undefined) writer.noData();
+    else writer.rowDescription(describeFields(prepared.fields, portal?.resultFormats ?? []));
+  }
+
+  function close(message: Close): Promise<void> | void {
+    if (message.target === 'statement') {
+      // Portals keep what they were bound from.
+      state.prepared.delete(message.name);
+      writer.closeComplete();
+      return undefined;
+    }
+    const portal = state.portals.get(message.name);
+    const closing = portal === undefined ? undefined : core.closePortal(portal);
+    if (closing === undefined) {
+      writer.closeComplete();
+      return undefined;
+    }
+    return closing.then(() => writer.closeComplete());
+  }
+
+  function execute(message: Execute): void | Promise<void> {
+    const portal = portalNamed(message.portal);
+    const { prepared } = portal;
+    core.beginStatement(prepared.text);
+    if (prepared.statement === undefined) {
+      writer.emptyQueryResponse();
+      return undefined;
+    }
+    core.refuseInFailed(prepared.statement);
+    if (portal.completedTag !== undefined) {
+      // PostgreSQL: a finished portal has no more rows; one that returns none can't run twice.
+      if (prepared.fields === undefined) {
+        throw new PgError(
+          SqlState.objectNotInPrerequisiteState,
+          `portal "${portal.name}" cannot be run`,
+        );
+      }
+      writer.commandComplete(portal.completedTag.replace(/\d+$/, '0'));
+      return undefined;
+    }
+    transaction.start();
+    if (!readers.has(portal) && core.roleIsFresh() && isQuery(prepared.statement)) {
+      const result = runQueryNow(state, prepared, portal);
+      if (result?.kind === 'rowsNow') {
+        const reader = readResult(state, result, portal.resultFormats);
+        readers.set(portal, reader);
+        const sent = reader.sendNow(message.rowsMax);
+        if (sent !== false) {
+          lone = 'several';
+          completed(portal, sent.tag);
+          return undefined;
+        }
+      }
+    }
+    return executeSlowly(portal, message.rowsMax);
+  }
+
+  function completed(portal: Portal, tag: string | undefined): void {
+    if (tag === undefined) {
+      writer.portalSuspended();
+      return;
+    }
+    readers.delete(portal);
+    portal.completedTag = tag;
+    writer.commandComplete(tag);
+  }
+
+  async function executeSlowly(portal: Portal, rowsMax: number): Promise<void> {
+    const startMs = engine.clock.monotonicMs();
+    let reader = readers.get(portal);
+    if (reader === undefined) {
+      const first = lone === undefined && !transaction.inBlock;
+      lone = first ? { portal, mark: writer.mark() } : 'several';
+      const result = await runUntilWon(portal);
+      if (result.kind === 'copyIn') {
+        const { copy } = result;
+        writer.copyInResponse(copy.format, copy.columnCount);
+        core.copying = { copy, simple: false, done: (tag) => completed(portal, tag) };
+        return;
+      }
+      if (result.kind === 'copyOut') {
+        completed(portal, await sendCopy(state, result));
+        return;
+      }
+      reader = readResult(state, result, portal.resultFormats);
+      readers.set(portal, reader);
+    }
+    completed(portal, await reader.send(rowsMax));
+    core.logDuration(portal.prepared.text, startMs);
+  }
+
+  /** Runs a portal's statement; a lone one starts over when another commit has changed a row under it. */
+  async function runUntilWon(portal: Portal): Promise<StatementResult> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await core.run(portal.prepared, portal);
+      } catch (error) {
+        if (lone === 'several' || !lostRace(error) || attempt >= lostRacesMax) throw error;
+        await transaction.rollback();
+        await engine.storage.caughtUp();
+      }
+    }
+  }
+
+  function sync(): void | Promise<void> {
+    if (skipping) {
+      skipping = false;
+      return transaction.inBlock ? ready() : core.closeAllPortals().then(ready);
+    }
+    if (transaction.inBlock) return ready();
+    if (readers.size > 0) return core.closeAllPortals().then(commitAtSync);
+    state.portals.clear();
+    const committing = core.commit();
+    return committing === undefined ? ready() : finishCommit(committing);
+  }
+
+  function commitAtSync(): Promise<void> {
+    return finishCommit(core.commit() ?? Promise.resolve());
+  }
+
+  async function finishCommit(committing: Promise<void>): Promise<void> {
+    try {
+      await committing.catch((error: unknown) => runAgain(error));
+    } catch (error) {
+      await core.fail(error);
+    }
+    ready();
+  }
+
+  /** The commit failed: a lone statement that lost a race takes its answer back and runs again. */
+  async function runAgain(first: unknown): Promise<void> {
+    let error = first;
+    for (let attempt = 1; attempt < lostRacesMax && lostRace(error); attempt++) {
+      if (lone === undefined || lone === 'several' || !writer.rewind(lone.mark)) break;
+      const { portal } = lone;
+      try {
+        await engine.storage.caughtUp();
+        const result = await core.run(portal.prepared, portal);
+        if (result.kind === 'copyIn' || result.kind === 'copyOut') break;
+        const tag = await readResult(state, result, portal.resultFormats).send(0);
+        writer.commandComplete(tag ?? '');
+        await core.commit();
+        return;
+      } catch (again) {
+        error = again;
+        await transaction.rollback();
+      }
+    }
+    throw error;
+  }
+
+  function ready(): void {
+    core.endStatement();
+    lone = undefined;
+    if (!transaction.inBlock) state.portals.clear();
+    core.readyForQuery();
+  }
+
+  return {
+    parse,
+    bind,
+    describe,
+    execute,
+    close,
+    sync,
+    skipToSync: () => {
+      skipping = true;
+      lone = undefined;
+    },
+    get skipping() {
+      return skipping;
+    },
+  };
+}

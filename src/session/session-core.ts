@@ -1,0 +1,253 @@
+import { PgError, SqlState, reportOf } from '../base/index.ts';
+import type { Statement } from '../sql/index.ts';
+import type { ClientInfo, Output } from './connection.ts';
+import { currentRole } from './context.ts';
+import type { Engine } from './engine.ts';
+import { asUser } from './execute-as.ts';
+import { mirrorOf } from './mirror-access.ts';
+import type { ResultReader } from './portal.ts';
+import { isQuery } from './prepare.ts';
+import { settingsReporter } from './report-settings.ts';
+import type { RoleFacts } from './roles.ts';
+import { readRole } from './roles.ts';
+import type { QueryInput } from './run-query.ts';
+import { runQuery } from './run-query.ts';
+import type { SettingsStore } from './settings.ts';
+import { durationMs } from './settings.ts';
+import type { CopyIn, Portal, Prepared, SessionState, StatementResult } from './state.ts';
+import { createTransaction, inFailedTransaction, refuseWrites } from './transaction.ts';
+import { runUtility } from './utility/run.ts';
+
+export interface SessionParts {
+  readonly engine: Engine;
+  readonly client: ClientInfo;
+  readonly output: Output;
+  readonly processId: number;
+  readonly settings: SettingsStore;
+  readonly roles: RoleFacts;
+  /** What reported settings are when nothing is set. */
+  readonly reportDefaults: ReadonlyMap<string, string>;
+}
+
+/** COPY FROM STDIN that waits for its data. */
+export interface CopyState {
+  readonly copy: CopyIn;
+  /** What follows CopyDone once the rows are stored. */
+  done(tag: string): void | Promise<void>;
+  /** A simple query is over when its copy fails; the extended protocol skips to Sync. */
+  readonly simple: boolean;
+}
+
+/** What both protocols stand on: one statement at a time, its transaction, its timers, its end. */
+export interface SessionCore {
+  readonly state: SessionState;
+  readonly readers: Map<Portal, ResultReader>;
+  copying: CopyState | undefined;
+  /** Starts the clock and the timeout of a statement, and makes it cancellable. */
+  beginStatement(text: string): void;
+  endStatement(): void;
+  cancel(why: string): void;
+  /** Fails what runs with `error`. */
+  abort(error: PgError): void;
+  logDuration(text: string, startMs: number): void;
+  /** Runs one statement to its result, in whatever transaction is open. */
+  run(prepared: Prepared, input: QueryInput): Promise<StatementResult>;
+  /** In a failed transaction only what ends it may go on. */
+  refuseInFailed(statement: Statement | undefined): void;
+  /** Whose privileges hold may have changed by SET ROLE, by DDL, by the end of a transaction. */
+  roleIsFresh(): boolean;
+  refreshRole(): Promise<void>;
+  /** Rolls back, closes what was open, writes the error. */
+  fail(error: unknown): Promise<void>;
+  commit(): Promise<void> | undefined;
+  closePortal(portal: Portal): Promise<void>;
+  closeAllPortals(): Promise<void>;
+  readyForQuery(): void;
+}
+
+export function createSessionCore(parts: SessionParts): SessionCore {
+  const { engine, client, output, processId, settings } = parts;
+  const { writer } = output;
+  const transaction = createTransaction(engine, settings);
+  const readers = new Map<Portal, ResultReader>();
+  let controller = new AbortController();
+  let busy = false;
+  let queryText = '';
+  let timer: NodeJS.Timeout | undefined;
+  const startedAt = engine.clock.now();
+
+  const state: SessionState = {
+    engine,
+    client,
+    output,
+    processId,
+    loginUser: client.user,
+    settings,
+    transaction,
+    prepared: new Map(),
+    portals: new Map(),
+    roles: parts.roles,
+    statementTime: 0n,
+    currentValues: new Map(),
+    lastSequence: undefined,
+    get signal() {
+      return controller.signal;
+    },
+    notice: (report) => {
+      if (passesClientMinMessages(report.severity, settings.get('client_min_messages'))) {
+        writer.noticeResponse(report);
+      }
+    },
+  };
+
+  const reportSettings = settingsReporter(parts.reportDefaults);
+  reportSettings(state, writer);
+
+  engine.sessions.add(processId, () => ({
+    processId,
+    user: client.user,
+    database: client.database,
+    applicationName: settings.get('application_name') ?? '',
+    remoteAddress: client.remoteAddress,
+    startedAt,
+    state: activity(),
+    query: queryText,
+  }));
+
+  function activity(): 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)' {
+    if (busy) return 'active';
+    if (transaction.status === 'T') return 'idle in transaction';
+    return transaction.status === 'E' ? 'idle in transaction (aborted)' : 'idle';
+  }
+
+  function stopTimer(): void {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+  }
+
+  function cancel(why: string): void {
+    if (!busy) return;
+    controller.abort(new PgError(SqlState.queryCanceled, `canceling statement due to ${why}`));
+  }
+
+  async function refreshRole(): Promise<void> {
+    const name = currentRole(state);
+    const facts = await readRole(engine, name, mirrorOf(state));
+    if (facts === undefined) {
+      throw new PgError(SqlState.undefinedObject, `role "${name}" does not exist`);
+    }
+    state.roles = facts;
+  }
+
+  function roleIsFresh(): boolean {
+    const { roles } = state;
+    return (
+      roles.catalogVersion === engine.catalog.current.version && roles.name === currentRole(state)
+    );
+  }
+
+  function refuseInFailed(statement: Statement | undefined): void {
+    if (transaction.status !== 'E') return;
+    const ends =
+      statement?.class === 'transaction' &&
+      (statement.kind === 'commit' || statement.kind === 'rollback');
+    if (!ends) throw inFailedTransaction();
+  }
+
+  async function closePortal(portal: Portal): Promise<void> {
+    if (state.portals.get(portal.name) === portal) state.portals.delete(portal.name);
+    const reader = readers.get(portal);
+    readers.delete(portal);
+    // What was wrong with a portal that nobody reads any more is nobody's concern.
+    await reader?.close().catch(() => undefined);
+  }
+
+  async function closeAllPortals(): Promise<void> {
+    for (const reader of readers.values()) await reader.close().catch(() => undefined);
+    readers.clear();
+    state.portals.clear();
+  }
+
+  const core: SessionCore = {
+    state,
+    readers,
+    copying: undefined,
+    beginStatement: (text) => {
+      busy = true;
+      queryText = text;
+      if (controller.signal.aborted) controller = new AbortController();
+      state.statementTime = engine.clock.now();
+      stopTimer();
+      const timeout = settings.get('statement_timeout');
+      const ms = timeout === undefined ? 0 : durationMs(timeout);
+      if (ms > 0) timer = setTimeout(cancel, ms, 'statement timeout');
+    },
+    endStatement: () => {
+      busy = false;
+      stopTimer();
+    },
+    cancel,
+    abort: (error) => controller.abort(error),
+    logDuration: (text, startMs) => {
+      const limit = engine.logMinDurationStatementMs;
+      if (limit < 0) return;
+      const ms = engine.clock.monotonicMs() - startMs;
+      if (ms < limit) return;
+      const durationMsRounded = Number(ms.toFixed(3));
+      engine.log.info(
+        { pid: processId, durationMs: durationMsRounded, statement: text },
+        'statement',
+      );
+    },
+    run: async (prepared, input) => {
+      const { statement } = prepared;
+      refuseInFailed(statement);
+      transaction.start();
+      if (!roleIsFresh()) await refreshRole();
+      if (transaction.readOnly && statement !== undefined) refuseWrites(statement);
+      const start = (): Promise<StatementResult> =>
+        statement !== undefined && !isQuery(statement)
+          ? runUtility(state, prepared, input)
+          : runQuery(state, prepared, input);
+      const { executeAs } = statement ?? {};
+      const result = await (executeAs === undefined ? start() : asUser(state, executeAs, start));
+      // COMMIT and ROLLBACK take the transaction's portals along.
+      if (statement?.class === 'transaction' && !transaction.inBlock) await closeAllPortals();
+      return result;
+    },
+    refuseInFailed,
+    roleIsFresh,
+    refreshRole,
+    fail: async (error) => {
+      writer.discardUnfinished();
+      if (!(error instanceof PgError)) {
+        engine.log.error({ err: error, pid: processId, statement: queryText }, 'internal error');
+      }
+      core.copying = undefined;
+      try {
+        await transaction.fail();
+      } catch (rollbackError) {
+        engine.log.error({ err: rollbackError, pid: processId }, 'rollback failed');
+      }
+      if (!transaction.inBlock) await closeAllPortals();
+      writer.errorResponse(reportOf(error));
+    },
+    commit: () => transaction.commit((settings.get('synchronous_commit') ?? 'on') !== 'off'),
+    closePortal,
+    closeAllPortals,
+    readyForQuery: () => {
+      reportSettings(state, writer);
+      writer.readyForQuery(transaction.status);
+    },
+  };
+  return core;
+}
+
+const severities = ['DEBUG', 'LOG', 'NOTICE', 'WARNING', 'ERROR'];
+
+/** client_min_messages keeps lesser messages back; INFO always passes. */
+function passesClientMinMessages(severity: string, least: string | undefined): boolean {
+  const name = least?.toUpperCase() ?? 'NOTICE';
+  return severity === 'INFO' || severities.indexOf(severity) >= severities.indexOf(name);
+}
