@@ -1,9 +1,16 @@
 import type { DuckDBConnection } from '../../duckdb/index.ts';
 import type { ScanNode } from '../../planner/nodes.ts';
 import { SystemColumn } from '../../planner/nodes.ts';
+import { columnForm } from '../../storage/cold/columns.ts';
 import { hasRowId, quoteName, systemColumns } from '../../storage/cold/layout.ts';
 import { fileGroups, missingLiteral, readParquet } from '../../storage/cold/relation.ts';
-import type { ColdScan, Storage, StorageTransaction } from '../../storage/types.ts';
+import type {
+  ColdScan,
+  ManifestFile,
+  Storage,
+  StorageTransaction,
+  StoredColumn,
+} from '../../storage/types.ts';
 import { Oid } from '../../types/oid.ts';
 import type { ExecutionContext } from '../types.ts';
 import { NotShippable } from '../not-shippable.ts';
@@ -143,7 +150,22 @@ async function coldSelect(
 ): Promise<string> {
   const { stored } = scan.table;
   const superseded = await supersededTable(scan, cold, relation);
-  const groups = fileGroups(stored, cold.files, cold.paths);
+  const { includeDeleted } = relation.context.statement;
+  // Files known to hold no deleted row need not be asked for them.
+  const groups = [false, true].flatMap((filtered) => {
+    const at = cold.files
+      .keys()
+      .filter((i) => filtered === filters(cold.files[i]!))
+      .toArray();
+    const of = <T>(list: readonly T[]): T[] => at.map((i) => list[i]!);
+    return fileGroups(stored, of(cold.files), of(cold.paths)).map((group) => ({
+      ...group,
+      filtered,
+    }));
+  });
+  function filters(file: ManifestFile): boolean {
+    return !includeDeleted && file.deletedRows !== 0;
+  }
   const selects = groups.map((group) => {
     const list = scan.columns.map((attno) => {
       if (attno < 0) {
@@ -153,6 +175,9 @@ async function coldSelect(
       }
       const column = stored.columns.find((candidate) => candidate.id === attno)!;
       const name = group.names.get(attno);
+      if (name === undefined && !carriesMissing(column)) {
+        throw new NotShippable('a default that DuckDB cannot hold');
+      }
       const value =
         name === undefined
           ? missingLiteral(column.typeOid, column.typmod, column.missing)
@@ -160,7 +185,7 @@ async function coldSelect(
       return `${fromStored(value, column.typeOid)} AS ${columnName(attno)}`;
     });
     const conditions: string[] = [];
-    if (!relation.context.statement.includeDeleted) {
+    if (group.filtered) {
       conditions.push(`NOT f.${quoteName(systemColumns.deleted.name)}`);
     }
     if (superseded !== undefined) {
@@ -178,6 +203,10 @@ async function coldSelect(
     return `SELECT ${listOf(list)} FROM ${readParquet(group.paths)} AS f${where}`;
   });
   return selects.join(' UNION ALL ');
+}
+
+function carriesMissing({ typeOid, typmod, missing }: StoredColumn): boolean {
+  return missing === null || columnForm(typeOid, typmod).carries?.(missing) !== false;
 }
 
 /** Types whose equal keys may differ as DuckDB holds them. */

@@ -16,6 +16,10 @@ export interface Printed {
   readonly type?: ColumnarType | undefined;
   /** The same without its guard, for an enclosing expression that takes the guard over. */
   readonly unguarded?: Unguarded | undefined;
+  /** `sql` is made of this alone, one to one: cheaper to group by. */
+  readonly groupKey?: string | undefined;
+  /** A date or timestamp that can't be infinite. */
+  readonly finite?: boolean | undefined;
 }
 
 /** A value that is PostgreSQL's unless one of `failures` holds; an infinite value fails too and stays infinite or NaN. */
@@ -38,7 +42,11 @@ export class Unprintable extends Error {
 export interface PrintedRelation {
   readonly sql: string;
   /** By attno; 0 is a column that holds the whole row. */
-  column(attno: number): { readonly name: string; readonly type?: ColumnarType | undefined };
+  column(attno: number): {
+    readonly name: string;
+    readonly type?: ColumnarType | undefined;
+    readonly finite?: boolean | undefined;
+  };
 }
 
 export interface RelationRequest {

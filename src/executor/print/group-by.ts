@@ -9,15 +9,17 @@ export function printGroupBy(
   dialect: Dialect,
   printer: Printer,
 ): string {
+  const sets = query.groupingSets.length > 0;
   const key = (ref: number): string => {
     const target = query.targetList.find((entry) => entry.sortGroupRef === ref);
     assert(target, 'a grouping clause refers to a target');
     const printed = printer.expr(target.expr, scope);
     dialect.checkKey(printed, target, false);
-    return printed.sql;
+    // GROUPING() must find its arguments among the keys as they are.
+    return sets ? printed.sql : (printed.groupKey ?? printed.sql);
   };
   const distinct = query.groupDistinct ? 'DISTINCT ' : '';
-  if (query.groupingSets.length > 0) {
+  if (sets) {
     return ` GROUP BY ${distinct}${query.groupingSets.map((set) => printSet(set, key)).join(', ')}`;
   }
   if (query.groupClause.length === 0) return '';

@@ -344,7 +344,7 @@ function printAliased(rtindex: number, scope: Scope, dialect: Dialect, printer: 
     names: printed.names,
     column: (attno) => {
       const column = printed.column(attno);
-      return { sql: `${name}.${column.name}`, type: column.type };
+      return { sql: `${name}.${column.name}`, type: column.type, finite: column.finite };
     },
   });
   if (rte.securityQuals.length === 0) {

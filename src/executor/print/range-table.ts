@@ -1,7 +1,7 @@
 import { assert } from '../../base/index.ts';
 import type { RangeTblEntry } from '../../analyzer/tree.ts';
 import type { ColumnarType } from './columnar-type.ts';
-import type { Dialect, Printer, Scope } from './dialect.ts';
+import type { PrintedRelation, Dialect, Printer, Scope } from './dialect.ts';
 import { Unprintable } from './dialect.ts';
 import { wholeRowTargets } from './walk.ts';
 
@@ -9,7 +9,7 @@ interface PrintedItem {
   /** With its alias. */
   readonly sql: string;
   readonly names: readonly string[];
-  column(attno: number): { readonly name: string; readonly type?: ColumnarType | undefined };
+  readonly column: PrintedRelation['column'];
 }
 
 const lateralWord = (rte: RangeTblEntry): string => (rte.lateral ? 'LATERAL ' : '');

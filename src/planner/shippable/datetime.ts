@@ -81,6 +81,10 @@ const extract =
     if (from === 'TIMESTAMPTZ' && name !== 'epoch') requireUtc(facts);
     const at = local(value!, from);
     const plain = from === 'DATE' ? 'DATE' : 'TIMESTAMP';
+    if (value!.finite && (name === 'hour' || name === 'minute') && from !== 'DATE') {
+      const field = `date_part('${name}', ${at})`;
+      return { sql: `CAST(${field} AS DECIMAL(10,0))`, type: decimal(10, 0), groupKey: field };
+    }
     if ((from === 'DATE' ? dateFields : wholeFields).has(name)) {
       return {
         sql: ordinary(at, `CAST(date_part('${name}', ${at}) AS DECIMAL(10,0))`, plain),

@@ -21,7 +21,7 @@ export function relationColumn(
   { rte }: RelationRequest,
   catalog: CatalogSnapshot,
   attno: number,
-): { readonly name: string; readonly type: Printed['type'] } {
+): { readonly name: string; readonly type: Printed['type']; readonly finite?: boolean } {
   if (attno < 0) return { name: `s${-attno}`, type: systemType(attno) };
   if (attno === 0) throw new Unprintable('a whole-row reference');
   let typeOid: number | undefined;
@@ -40,7 +40,8 @@ export function relationColumn(
     throw new Unprintable(
       `a column of the type ${catalog.typeName(typeOid ?? 0, typmod) ?? 'unknown'}`,
     );
-  return { name: `c${attno}`, type };
+  // What DuckDB is handed of tables and rows has no infinite dates (ColumnForm.carries).
+  return { name: `c${attno}`, type, finite: true };
 }
 
 function systemType(attno: number): Printed['type'] {
