@@ -19,7 +19,8 @@ export const serve: Command = addConfigFlags(new Command('serve'))
 
 async function run(config: Config): Promise<void> {
   // Logs go to stderr, so that stdout holds the ready line alone.
-  const log = pino({ level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
+  // In them `pid` is a session's number, as in system.sessions; so pino's own, the process's, stays out.
+  const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
   const start = performance.now();
   const server = await startServer(config, log);
   const seconds = ((performance.now() - start) / 1000).toFixed(2);
