@@ -12,6 +12,7 @@ import type { MirrorRelation } from './read-mirror.ts';
 import { readRelationsSql } from './read-mirror.ts';
 import { catalogTable, reconcileTable, requireKind } from './reconcile.ts';
 import { refuseUnsupported } from './refuse.ts';
+import { requireReservedIntact } from './reserved.ts';
 import type { MirrorSetup } from './setup.ts';
 import { catalogSnapshot } from './snapshot.ts';
 import type { CatalogSequence, CatalogSnapshot, CatalogTable, VirtualRelation } from './types.ts';
@@ -241,6 +242,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       }
       const { tag, notices } = await mirror.exec(request.sql, request.settings);
       const all = await relations();
+      await requireReservedIntact(mirror, snapshot.virtuals, all);
       const before = new Map(snapshot.tables.map((table) => [table.relid, table]));
       const sequencesBefore = new Map(snapshot.sequences.map((s) => [s.relid, s]));
       const tables: CatalogTable[] = [];

@@ -13,6 +13,7 @@ import { Oid } from '../types/oid.ts';
 import type { SelectPlan } from './nodes.ts';
 import { SystemColumn } from './nodes.ts';
 import { normalizeQuery } from './normalize.ts';
+import { ownFunctionIn } from './own-functions.ts';
 import type { ExecutorSupport } from './plan-select.ts';
 import { planSelect } from './plan-select.ts';
 import type { Projection } from './projection.ts';
@@ -52,6 +53,8 @@ export interface InsertPlan extends DmlCommon {
   readonly source: SelectPlan;
   /** Column positions (in table.columns) that the source's columns go to. */
   readonly positions: readonly number[];
+  /** Columns that only pgtide can compute (nextval), apart from a source that another executor runs; once a row. */
+  readonly own: { readonly positions: readonly number[]; readonly projection: Projection } | undefined;
   readonly onConflict: ConflictPlan | undefined;
 }
 
@@ -152,10 +155,12 @@ export function planDml(
   const query = normalizeQuery(analyzed, catalog);
   const target = query.resultRelation;
   const rte = query.rtable[target - 1];
-  assert(rte?.rteKind === 'relation', 'the target of DML is a relation');
-  const table = catalog.table(rte.relid);
+  assert(rte !== undefined, 'DML has a target');
+  // A computed relation or a sequence is rows in memory by now.
+  const table = rte.rteKind === 'relation' ? catalog.table(rte.relid) : undefined;
   if (table === undefined) {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied for table ${rte.name}`, {
+    const name = analyzed.rtable[target - 1]?.name ?? '';
+    throw new PgError(SqlState.insufficientPrivilege, `permission denied for table ${name}`, {
       hint: 'System relations are read-only.',
     });
   }
@@ -215,18 +220,58 @@ function planInsert(
   executors: ExecutorSupport,
 ): InsertPlan {
   const entries = query.targetList.filter((entry) => !entry.junk);
-  const positions = entries.map((entry) => common.table.positionOf[entry.resno] ?? -1);
-  const source = selectOf(
-    query,
-    entries.map((entry, i) => targetEntry(entry.expr, i + 1)),
+  const positionsOf = (some: readonly TargetEntry[]): number[] =>
+    some.map((entry) => common.table.positionOf[entry.resno] ?? -1);
+  const sourceOf = (some: readonly TargetEntry[]): SelectPlan =>
+    planSelect(
+      selectOf(
+        query,
+        some.map((entry, i) => targetEntry(entry.expr, i + 1)),
+      ),
+      catalog,
+      executors,
+    );
+  const onConflict = conflictPlan(query, common, catalog, executors);
+  const whole = sourceOf(entries);
+  const own = entries.filter(
+    (entry) => ownFunctionIn(entry.expr, catalog) !== undefined && !readsSource(entry.expr),
   );
+  const simple = whole.support.row === undefined && whole.scans.size === 0;
+  if (simple || own.length === 0 || own.length === entries.length) {
+    return {
+      kind: 'insert',
+      ...common,
+      source: whole,
+      positions: positionsOf(entries),
+      own: undefined,
+      onConflict,
+    };
+  }
+  const rest = entries.filter((entry) => !own.includes(entry));
   return {
     kind: 'insert',
     ...common,
-    source: planSelect(source, catalog, executors),
-    positions,
-    onConflict: conflictPlan(query, common, catalog, executors),
+    source: sourceOf(rest),
+    positions: positionsOf(rest),
+    own: {
+      positions: positionsOf(own),
+      projection: planProjection(
+        own.map((entry) => entry.expr),
+        undefined,
+        catalog,
+        executors,
+      ),
+    },
+    onConflict,
   };
+}
+
+function readsSource(expr: Expr): boolean {
+  let reads = false;
+  walk(expr, (inner) => {
+    if (inner.kind === 'var' || inner.kind === 'subLink') reads = true;
+  });
+  return reads;
 }
 
 function conflictPlan(
