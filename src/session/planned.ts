@@ -5,6 +5,7 @@ import type { SelectPlan } from '../planner/nodes.ts';
 import type { DmlPlan } from '../planner/plan-dml.ts';
 import { planDml } from '../planner/plan-dml.ts';
 import type { ExecutorSupport } from '../planner/plan-select.ts';
+import { asksForFacts, ownFunctionIn } from '../planner/own-functions.ts';
 import { planSelect } from '../planner/plan-select.ts';
 import { allQueries, walk } from '../planner/walk.ts';
 import { Oid } from '../types/oid.ts';
@@ -99,6 +100,15 @@ export function planStatement(
   const plan = planSelect(query, catalog, support);
   if (plan.scans.size === 0 && plan.rowSources.length === 0) {
     if (!plan.usesCatalog && plan.support.row === undefined) return { kind: 'select', plan };
+    const own = ownFunctionIn(query, catalog);
+    if (own !== undefined) {
+      throw notSupported(`function ${own}() in this query`, {
+        detail: plan.support.row,
+        hint: `Call ${own}() in a statement of its own.`,
+      });
+    }
+    const facts = !plan.usesCatalog && asksForFacts(query, catalog);
+    if (facts && plan.support.postgres === undefined) return { kind: 'select', plan };
     return {
       kind: 'verbatim',
       instance: plan.usesCatalog || isBrief(query) ? 'mirror' : 'fallback',

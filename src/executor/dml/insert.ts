@@ -25,10 +25,14 @@ export async function runInsert(plan: InsertPlan, execution: Execution): Promise
   const width = table.columns.length;
 
   const insertBatch = async (batch: readonly Row[]): Promise<void> => {
-    const rows = batch.map((source) => {
+    const own = plan.own && (await project(plan.own.projection, batch.map(() => []), execution));
+    const rows = batch.map((source, r) => {
       const row: Row = new Array<null>(width).fill(null);
       plan.positions.forEach((position, i) => {
         row[position] = source[i] ?? null;
+      });
+      plan.own?.positions.forEach((position, i) => {
+        row[position] = own?.[r]?.[i] ?? null;
       });
       return row;
     });
