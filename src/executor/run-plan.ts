@@ -2,7 +2,7 @@ import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { Query } from '../analyzer/tree.ts';
 import type { ExecutorName, SelectPlan } from '../planner/nodes.ts';
 import { NotShippable } from './not-shippable.ts';
-import { sharedScope } from '../storage/types.ts';
+import { scopeOf } from './scan-scope.ts';
 import type { Row } from '../types/value.ts';
 import type { ExecutionContext, RowSource, RunSelect } from './types.ts';
 
@@ -93,16 +93,9 @@ function splitRoute(split: NonNullable<SelectPlan['split']>, execution: Executio
 /** Rows in the scopes that the plan's scans read, both tiers; nothing is opened to tell. */
 function rowsToRead(plan: SelectPlan, execution: Execution): number {
   let rows = 0;
-  const { userId, allUsers } = execution.statement;
   for (const scan of plan.scans.values()) {
     const { stored } = scan.table;
-    const scope =
-      stored.kind !== 'user'
-        ? sharedScope
-        : allUsers
-          ? ({ kind: 'all' } as const)
-          : ({ kind: 'one', userId } as const);
-    rows += execution.storage.estimateRows(stored, scope);
+    rows += execution.storage.estimateRows(stored, scopeOf(scan, execution));
   }
   return rows;
 }
@@ -137,6 +130,11 @@ export async function* runPlan(
     for await (const batch of runPlan(lower, execution, given, route.lower)) {
       for (const row of batch) rows.push(row);
       if (rows.length > execution.statement.materializeLimit) {
+        if (execution.forced === 'auto' && plan.support.row === undefined) {
+          // Slower, but without the limit.
+          yield* runPlan(plan, execution, given, { kind: 'whole', executor: 'row' });
+          return;
+        }
         throw materializeLimitReached(execution, plan.support.columnar);
       }
     }

@@ -2,6 +2,7 @@ import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { Execution, Route } from '../executor/run-plan.ts';
 import { routePlan, runPlan } from '../executor/run-plan.ts';
 import { runDml } from '../executor/dml/dml.ts';
+import { scopeOf, scopeTitle } from '../executor/scan-scope.ts';
 import type { ScanReport } from '../executor/types.ts';
 import type { SelectPlan } from '../planner/nodes.ts';
 import type { UtilityStatement } from '../sql/index.ts';
@@ -118,17 +119,11 @@ function route(plan: SelectPlan, of: Route): string[] {
   ];
 }
 
-function scopeName(kind: string, execution: Execution): string {
-  if (kind !== 'user') return kind;
-  const { userId, allUsers } = execution.statement;
-  return allUsers ? 'all users' : `user ${JSON.stringify(userId)}`;
-}
-
 function scans(plan: SelectPlan, execution: Execution): string[] {
   return [...plan.scans.values()].flatMap((scan) => {
     const { stored, columns } = scan.table;
     const lines = [
-      `Scan on ${stored.namespace}.${stored.name} (${scopeName(stored.kind, execution)})`,
+      `Scan on ${stored.namespace}.${stored.name} (${scopeTitle(scopeOf(scan, execution))})`,
     ];
     const pushed = scan.predicates.map((predicate) => {
       const column = columns.find((candidate) => candidate.id === predicate.columnId);

@@ -10,4 +10,4 @@
  */
 export { createColumnar } from './run-columnar.ts';
 export type { Columnar } from './run-columnar.ts';
-export { scanPredicates, scopeOf, scopeTitle } from './scan-options.ts';
+export { scanPredicates } from './scan-options.ts';

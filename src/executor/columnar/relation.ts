@@ -17,7 +17,8 @@ import { NotShippable } from '../not-shippable.ts';
 import { columnName, loadHotRows } from './hot-rows.ts';
 import { fromStored, openLoader } from './load.ts';
 import type { Mirrors } from './mirrors.ts';
-import { scanPredicates, scopeOf, scopeTitle } from './scan-options.ts';
+import { scopeOf, scopeTitle } from '../scan-scope.ts';
+import { scanPredicates } from './scan-options.ts';
 
 /** What the relations of one execution share. */
 export interface RelationContext {

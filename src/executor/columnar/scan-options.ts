@@ -1,19 +1,8 @@
 import type { Expr } from '../../analyzer/tree.ts';
 import type { ScanNode } from '../../planner/nodes.ts';
-import { sharedScope } from '../../storage/types.ts';
-import type { ScanPredicate, Scope } from '../../storage/types.ts';
+import type { ScanPredicate } from '../../storage/types.ts';
 import type { Value } from '../../types/value.ts';
 import type { ExecutionContext } from '../types.ts';
-
-/** Whose rows a scan reads. */
-export function scopeOf(scan: ScanNode, context: ExecutionContext): Scope {
-  if (scan.table.stored.kind !== 'user') return sharedScope;
-  const { allUsers, userId } = context.statement;
-  return allUsers ? { kind: 'all' } : { kind: 'one', userId };
-}
-
-export const scopeTitle = (scope: Scope): string =>
-  scope.kind === 'all' ? 'all users' : scope.userId === '' ? 'shared' : `user ${scope.userId}`;
 
 function valueOf(expr: Expr, context: ExecutionContext): Value | undefined {
   if (expr.kind === 'const') return expr.isNull ? null : expr.value;

@@ -6,7 +6,8 @@ import { columnarSupports } from '../../planner/shippable/index.ts';
 import type { StoredRow } from '../../storage/types.ts';
 import { Oid } from '../../types/oid.ts';
 import type { Row, Value } from '../../types/value.ts';
-import { scanPredicates, scopeOf, scopeTitle } from '../columnar/index.ts';
+import { scanPredicates } from '../columnar/index.ts';
+import { scopeOf, scopeTitle } from '../scan-scope.ts';
 import type { ExecutionContext } from '../types.ts';
 
 /** A column of rows in memory: where its values stand. */

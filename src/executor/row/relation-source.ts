@@ -3,12 +3,11 @@ import type {
   ScanOptions,
   ScanPredicate,
   ScanStats,
-  Scope as StorageScope,
   StoredIndex,
   StoredRow,
 } from '../../storage/types.ts';
-import { sharedScope } from '../../storage/types.ts';
 import type { Value } from '../../types/value.ts';
+import { scopeOf, scopeTitle } from '../scan-scope.ts';
 import { columnTest, conversion, predicateValues, staticPredicates } from './access-path.ts';
 import { compileExpr } from './compile-expr.ts';
 import { createFrame } from './frame.ts';
@@ -80,12 +79,12 @@ export function createRelationSource(
       const values = valuesFor(environment);
       if (!values) return;
       const { transaction, scanReports, statement, signal } = environment.context;
-      const storageScope = scopeOf(leaf, environment);
+      const storageScope = scopeOf(leaf, environment.context);
       const stats: ScanStats = { hotRows: 0, coldRows: 0, filesKnown: 0, filesOpened: 0 };
       scanReports?.push(
         Object.assign(stats, {
           table: `${stored.namespace}.${stored.name}`,
-          scope: scopeName(storageScope),
+          scope: scopeTitle(storageScope),
         }),
       );
       const point = pointRead(leaf, environment, values);
@@ -125,16 +124,6 @@ export function createRelationSource(
   return Object.assign(source, { relation: source });
 }
 
-function scopeOf(leaf: RelationLeaf, environment: Environment): StorageScope {
-  if (leaf.table.stored.kind !== 'user') return sharedScope;
-  const { allUsers, userId } = environment.context.statement;
-  return allUsers ? { kind: 'all' } : { kind: 'one', userId };
-}
-
-function scopeName(scope: StorageScope): string {
-  return scope.kind === 'all' ? 'all' : scope.userId;
-}
-
 /** Keys of an `in` list beyond which a scan is no worse than single reads. */
 const pointKeysMax = 1000;
 
@@ -145,7 +134,7 @@ function pointRead(
 ): PointRead | undefined {
   const { stored } = leaf.table;
   const { primaryKey } = stored;
-  const scope = scopeOf(leaf, environment);
+  const scope = scopeOf(leaf, environment.context);
   if (primaryKey.length === 0 || stored.kind === 'stream' || scope.kind === 'all') return undefined;
   if (environment.context.statement.includeDeleted) return undefined;
   const [only] = primaryKey;
@@ -305,7 +294,7 @@ export async function loadByLookup(
 ): Promise<boolean> {
   const { leaf, lookup } = source;
   const { environment } = frame;
-  const scope = scopeOf(leaf, environment);
+  const scope = scopeOf(leaf, environment.context);
   if (!lookup || scope.kind === 'all') return false;
   const path = lookupPath(leaf, lookup, environment);
   if (!path) return false;
