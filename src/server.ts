@@ -85,6 +85,7 @@ export async function startServer(config: Config, log: Logger): Promise<Server> 
       storage,
       mirror: mirrorConnection(() => mirror),
       setup,
+      log,
       readExpr: readStoredExpr,
       mirrorIsNew: mirror.fresh,
       recreateMirror: async () => {

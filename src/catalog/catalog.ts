@@ -5,6 +5,9 @@ import type { Storage, StorageTransaction, StoredTable, TableKind } from '../sto
 import { sharedScope } from '../storage/types.ts';
 import type { DecodedTable } from './codec.ts';
 import { decodeTable, encodeTable } from './codec.ts';
+import type { CatalogLog, JournalEntry, SequenceRecord } from './level-records.ts';
+import { droppedTables, finishDrop, keys, loadState } from './level-records.ts';
+import { sameSequence, sequenceOf } from './mirror-sequences.ts';
 import { createMutex } from './mutex.ts';
 import type { MirrorConnection } from './mirror.ts';
 import { readNames } from './names.ts';
@@ -19,31 +22,7 @@ import type { CatalogSequence, CatalogSnapshot, CatalogTable, VirtualRelation } 
 import { validateRows } from './validate.ts';
 import type { RowValidator } from './validate.ts';
 
-/** Meta keys in the hot store. */
-const keys = {
-  state: 'catalog/state',
-  table: (id: number) => `catalog/table/${String(id).padStart(12, '0')}`,
-  sequence: (id: number) => `catalog/sequence/${String(id).padStart(12, '0')}`,
-  journal: (n: number) => `catalog/journal/${String(n).padStart(12, '0')}`,
-};
-
-interface State {
-  readonly version: number;
-  readonly nextId: number;
-  readonly nextJournal: number;
-}
-
-/** One DDL statement, as it can be run again to rebuild a mirror. */
-export interface JournalEntry {
-  readonly sql: string;
-  readonly settings: readonly (readonly [string, string])[];
-}
-
-interface SequenceRecord {
-  readonly sequenceId: number;
-  readonly namespace: string;
-  readonly name: string;
-}
+export type { JournalEntry } from './level-records.ts';
 
 export interface DdlRequest {
   /** In PostgreSQL's grammar: our words and options already taken out. */
@@ -82,6 +61,7 @@ export interface CatalogOptions {
   readonly storage: Storage;
   readonly mirror: MirrorConnection;
   readonly setup: MirrorSetup;
+  readonly log: CatalogLog;
   readonly readExpr: (nodeTree: string) => Expr;
   /** The mirror was made just now and is empty. */
   readonly mirrorIsNew: boolean;
@@ -371,7 +351,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         for (const table of droppedTables) {
           const { tableId, namespace, name, kind } = table;
           transaction.putMeta(
-            `catalog/drop/${tableId}`,
+            keys.drop(tableId),
             Buffer.from(JSON.stringify({ tableId, namespace, name, kind })),
           );
         }
@@ -408,7 +388,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
           release();
         }
         for (const listener of listeners) listener(entries);
-        for (const table of droppedTables) await finishDrop(storage, table);
+        for (const table of droppedTables) await finishDrop(storage, table, options.log);
       },
       rolledBack: async () => {
         for (const step of undo.toReversed()) step();
@@ -421,9 +401,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
     };
   }
 
-  for (const [, bytes] of await storage.meta('catalog/drop/')) {
-    await finishDrop(storage, JSON.parse(Buffer.from(bytes).toString()) as StoredTable);
-  }
+  for (const table of await droppedTables(storage)) await finishDrop(storage, table, options.log);
 
   return {
     get current() {
@@ -437,23 +415,6 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
     ],
     onChange: (listener) => void listeners.push(listener),
   };
-}
-
-/** Removes a dropped table's rows and files, then forgets that it has to. Repeats safely. */
-async function finishDrop(
-  storage: Storage,
-  table: Pick<StoredTable, 'tableId' | 'namespace' | 'name' | 'kind'>,
-): Promise<void> {
-  await storage.dropTable(table);
-  const transaction = storage.begin();
-  transaction.putMeta(`catalog/drop/${table.tableId}`, undefined);
-  await transaction.commit({ sync: true });
-}
-
-async function loadState(storage: Storage): Promise<State> {
-  const [entry] = await storage.meta(keys.state);
-  if (entry === undefined) return { version: 0, nextId: 1, nextJournal: 1 };
-  return JSON.parse(Buffer.from(entry[1]).toString()) as State;
 }
 
 function stampSql(stamp: string, version: number): string {
@@ -481,33 +442,6 @@ async function hasRows(transaction: StorageTransaction, table: StoredTable): Pro
     if (rows.length > 0) return true;
   }
   return false;
-}
-
-function sequenceOf(relation: MirrorRelation, sequenceId: number): CatalogSequence {
-  const sequence = relation.sequence;
-  assert(sequence !== null, 'a sequence relation has its pg_sequence row');
-  return Object.freeze({
-    relid: relation.relid,
-    sequenceId,
-    namespace: relation.namespace,
-    name: relation.name,
-    typeOid: sequence.type,
-    start: BigInt(sequence.start),
-    increment: BigInt(sequence.increment),
-    min: BigInt(sequence.min),
-    max: BigInt(sequence.max),
-    cycle: sequence.cycle,
-  });
-}
-
-function sameSequence(left: CatalogSequence, right: CatalogSequence): boolean {
-  return (
-    left.start === right.start &&
-    left.increment === right.increment &&
-    left.min === right.min &&
-    left.max === right.max &&
-    left.cycle === right.cycle
-  );
 }
 
 function sameRecord(left: DecodedTable, right: DecodedTable): boolean {
