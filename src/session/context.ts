@@ -56,7 +56,10 @@ export function statementContext(session: SessionState): StatementContext {
     snowflakeId: engine.snowflakeId,
     uuidV7: engine.uuidV7,
     sequences: sessionSequences(session),
-    setting: (name) => showSetting(session, name.toLowerCase()),
+    setting: (name) => {
+      const lower = name.toLowerCase();
+      return showSetting(session, lower) ?? session.defaults.get(lower);
+    },
     settings: settings.forPostgres,
   };
 }
@@ -64,6 +67,8 @@ export function statementContext(session: SessionState): StatementContext {
 /** A setting that the session itself can tell; undefined: PostgreSQL has to be asked. */
 export function showSetting(session: SessionState, name: string): string | undefined {
   if (name === 'tide.user_id') return currentUserId(session);
+  if (name === 'is_superuser') return session.roles.superuser ? 'on' : 'off';
+  if (name === 'session_authorization') return sessionUser(session);
   return session.settings.get(name) ?? ownSettings.get(name)?.initial;
 }
 

@@ -89,7 +89,6 @@ function describe(session: SessionState, planned: Planned, execution: Execution)
     case 'verbatim':
       return [`Executor: postgres (the statement as it is, in the ${planned.instance})`];
     case 'setConfig':
-    case 'currentSetting':
     case 'sleep':
     case 'flush':
       return [`Session command: ${planned.kind}`];

@@ -4,7 +4,7 @@ import type { Engine } from './engine.ts';
 import { sharedMirror } from './mirror-access.ts';
 import { readRole } from './roles.ts';
 import { createSession } from './session.ts';
-import { createSettings, reportedSettings } from './settings.ts';
+import { createSettings } from './settings.ts';
 import { checkSetting } from './utility/set.ts';
 
 /** Databases that a client may name; both are the one there is. */
@@ -89,7 +89,7 @@ export function sessionHandler(engine: Engine): SessionHandler {
       }
       const settings = createSettings(given);
       return createSession({
-        reportDefaults: await reportDefaults(engine),
+        defaults: await settingDefaults(engine),
         engine,
         client,
         output,
@@ -103,14 +103,13 @@ export function sessionHandler(engine: Engine): SessionHandler {
 
 const defaultsOf = new WeakMap<Engine, Promise<ReadonlyMap<string, string>>>();
 
-/** What PostgreSQL reports when nothing is set; asked once. */
-function reportDefaults(engine: Engine): Promise<ReadonlyMap<string, string>> {
+/** What each of PostgreSQL's settings is when nobody has set it; asked once. */
+function settingDefaults(engine: Engine): Promise<ReadonlyMap<string, string>> {
   let known = defaultsOf.get(engine);
   if (known === undefined) {
-    const names = reportedSettings.map((name) => `'${name.toLowerCase()}'`).join(', ');
     known = sharedMirror(engine)((mirror) =>
       mirror.query(
-        `select lower(name), coalesce(current_setting(name, true), '') from pg_settings where lower(name) in (${names})`,
+        `select lower(name), coalesce(current_setting(name, true), '') from pg_settings`,
         undefined,
         new Map(),
       ),

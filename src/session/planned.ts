@@ -19,12 +19,6 @@ export type Planned =
   | { readonly kind: 'verbatim'; readonly instance: 'mirror' | 'fallback' }
   /** SELECT set_config(…): the arguments of each call. */
   | { readonly kind: 'setConfig'; readonly plan: SelectPlan }
-  /** SELECT current_setting(…): each call's arguments, which the plan yields one after the other. */
-  | {
-      readonly kind: 'currentSetting';
-      readonly plan: SelectPlan;
-      readonly argCounts: readonly number[];
-    }
   /** SELECT pg_sleep(…). */
   | { readonly kind: 'sleep'; readonly plan: SelectPlan }
   /** SELECT … FROM tide.flush(…) and SELECT tide.flush(…). */
@@ -74,14 +68,6 @@ export function planStatement(
   const config = onlyCallsOf(query, 'pg_catalog.set_config', catalog);
   if (config !== undefined) {
     return { kind: 'setConfig', plan: planSelect(selectOf(query, config), catalog, support) };
-  }
-  const shown = onlyCallsOf(query, 'pg_catalog.current_setting', catalog);
-  if (shown !== undefined) {
-    const argCounts = query.targetList.map(({ expr }) =>
-      expr.kind === 'func' ? expr.args.length : 0,
-    );
-    const plan = planSelect(selectOf(query, shown), catalog, support);
-    return { kind: 'currentSetting', plan, argCounts };
   }
   const sleep = onlyCallsOf(query, 'pg_catalog.pg_sleep', catalog);
   if (sleep?.length === 1) {

@@ -14,7 +14,7 @@ import type { PgliteSession } from '../pglite/index.ts';
 import { freshPlan, validPlan } from './prepare.ts';
 import { runVerbatim } from './run-verbatim.ts';
 import type { Prepared, SessionState, StatementResult } from './state.ts';
-import { applySetting, showAnySetting } from './utility/set.ts';
+import { applySetting } from './utility/set.ts';
 
 /** What a query is run with. */
 export interface QueryInput {
@@ -122,17 +122,6 @@ export async function runQuery(
       }
       return { kind: 'rowsNow', fields, rows: [row], tag: selectTag };
     }
-    case 'currentSetting': {
-      const args = await onlyRow(planned.plan, execution(session, prepared, input));
-      const row: Row = [];
-      let at = 0;
-      for (const count of planned.argCounts) {
-        const [name = null, missingOk = false] = args.slice(at, at + count);
-        row.push(await currentSetting(session, name, missingOk));
-        at += count;
-      }
-      return { kind: 'rowsNow', fields, rows: [row], tag: selectTag };
-    }
     case 'sleep': {
       const [seconds] = await onlyRow(planned.plan, execution(session, prepared, input));
       await sleep(Number(seconds) * 1000, session.signal);
@@ -144,22 +133,6 @@ export async function runQuery(
     }
     default:
       return unreachable(planned, 'planned statement');
-  }
-}
-
-/** current_setting(name, missing_ok): strict, and null for an unknown name when that is allowed. */
-async function currentSetting(
-  session: SessionState,
-  name: Value,
-  missingOk: Value,
-): Promise<Value> {
-  if (typeof name !== 'string' || missingOk === null) return null;
-  try {
-    return await showAnySetting(session, name.toLowerCase());
-  } catch (error) {
-    const unknown = error instanceof PgError && error.code === SqlState.undefinedObject;
-    if (unknown && missingOk === true) return null;
-    throw error;
   }
 }
 

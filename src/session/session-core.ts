@@ -26,7 +26,7 @@ export interface SessionParts {
   readonly settings: SettingsStore;
   readonly roles: RoleFacts;
   /** What reported settings are when nothing is set. */
-  readonly reportDefaults: ReadonlyMap<string, string>;
+  readonly defaults: ReadonlyMap<string, string>;
 }
 
 /** COPY FROM STDIN that waits for its data. */
@@ -86,6 +86,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     transaction,
     prepared: new Map(),
     portals: new Map(),
+    defaults: parts.defaults,
     roles: parts.roles,
     statementTime: 0n,
     currentValues: new Map(),
@@ -100,7 +101,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     },
   };
 
-  const reportSettings = settingsReporter(parts.reportDefaults);
+  const reportSettings = settingsReporter(parts.defaults);
   reportSettings(state, writer);
 
   engine.sessions.add(processId, () => ({

@@ -99,6 +99,8 @@ export interface SessionState {
   /** Who logged in; SET SESSION AUTHORIZATION does not change it. */
   readonly loginUser: string;
   readonly settings: SettingsStore;
+  /** Every setting of PostgreSQL by lower-case name, as it is when nobody has set it. */
+  readonly defaults: ReadonlyMap<string, string>;
   readonly transaction: SessionTransaction;
   readonly prepared: Map<string, Prepared>;
   readonly portals: Map<string, Portal>;

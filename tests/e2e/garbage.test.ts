@@ -76,7 +76,7 @@ const mutated = fc
     ),
   })
   .map(({ messages, changes }) => {
-    const bytes = [...Buffer.concat(messages)];
+    const bytes = Array.from(Buffer.concat(messages));
     for (const { at, kind, byte } of changes) {
       const index = Math.floor(at * bytes.length);
       if (kind === 'set') bytes[index] = byte;

@@ -139,9 +139,7 @@ async function checkIdentity(
 
 /** SHOW: any setting's value under this session. Throws 42704. */
 export async function showAnySetting(session: SessionState, name: string): Promise<string> {
-  const { settings, roles } = session;
-  if (name === 'is_superuser') return roles.superuser ? 'on' : 'off';
-  if (name === 'session_authorization') return sessionUser(session);
+  const { settings } = session;
   const known = showSetting(session, name);
   if (known !== undefined) return known;
   const { rows } = await mirrorOf(session)((mirror) =>
