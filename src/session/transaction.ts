@@ -176,8 +176,8 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
       const persisting = sequencesUsed && sync ? engine.storage.persistSequences() : undefined;
       settings.commit();
       finish();
-      const closing = open?.rollback();
-      return persisting === undefined ? closing : persisting.then(() => closing);
+      open?.release();
+      return persisting;
     },
     rollback,
     fail: () => {

@@ -30,6 +30,8 @@ export interface TableState {
   lastSpill: number;
   /** Seq at the last time rows may have left the hot store (lazy deletion after a flush). */
   lastMoved: number;
+  /** Every row with a seq up to this was moved by a flush that left none behind; 0: not known. */
+  allMovedUpTo: number;
   /** Truncates accepted since the start. */
   truncations: number;
   /** Whether a TableRecord exists: only then are records and marks looked up at all. */

@@ -178,6 +178,8 @@ export interface StorageTransaction {
    */
   commit(options: { readonly sync: boolean }): Promise<CommitResult>;
   rollback(): Promise<void>;
+  /** Ends a transaction that has written nothing, at once. */
+  release(): void;
 }
 
 export interface FlushResult {

@@ -25,7 +25,13 @@ export async function runInsert(plan: InsertPlan, execution: Execution): Promise
   const width = table.columns.length;
 
   const insertBatch = async (batch: readonly Row[]): Promise<void> => {
-    const own = plan.own && (await project(plan.own.projection, batch.map(() => []), execution));
+    const own =
+      plan.own &&
+      (await project(
+        plan.own.projection,
+        batch.map(() => []),
+        execution,
+      ));
     const rows = batch.map((source, r) => {
       const row: Row = new Array<null>(width).fill(null);
       plan.positions.forEach((position, i) => {
@@ -37,6 +43,16 @@ export async function runInsert(plan: InsertPlan, execution: Execution): Promise
       return row;
     });
     await applyRules(plan.rules, table, rows, execution);
+    if (plan.onConflict === undefined && plan.returning === undefined) {
+      execution.signal.throwIfAborted();
+      const taken = await execution.transaction.insertMany(table.stored, userId, rows);
+      if (taken !== undefined) {
+        const { index } = taken.conflict;
+        throw uniqueViolation(table, index, rows[taken.at]!, execution.statement.types);
+      }
+      count += rows.length;
+      return;
+    }
     for (const row of rows) {
       execution.signal.throwIfAborted();
       const result = await execution.transaction.insert(table.stored, userId, row);

@@ -14,6 +14,7 @@ export function newTableState(tableId: number): TableState {
     lastCommit: 0,
     lastSpill: 0,
     lastMoved: 0,
+    allMovedUpTo: 0,
     truncations: 0,
     special: false,
     marks: 0,

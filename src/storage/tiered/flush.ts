@@ -82,6 +82,7 @@ export async function flushTable(
     const watermark = reader.seq;
     state.flushing = watermark;
 
+    let leftBehind = false;
     const list = async (): Promise<void> => {
       const scopes = pending;
       pending = [];
@@ -90,6 +91,7 @@ export async function flushTable(
       await commitScopes(engine, table, scopes, watermark);
       await engine.faults('flush: committed');
       for (const scope of scopes) {
+        if (scope.pinned.length > 0) leftBehind = true;
         if (scope.files.length > 0) users.add(scope.userId);
         for (const { entry } of scope.files) {
           totals.rows += entry.rows;
@@ -98,12 +100,18 @@ export async function flushTable(
         }
       }
     };
-    const rows = scopeFiles(engine, runtime, duckdb, coldRoot, reader, options);
+    const rows = scopeFiles(engine, runtime, duckdb, coldRoot, reader, {
+      ...options,
+      onPinned: () => {
+        leftBehind = true;
+      },
+    });
     for await (const scope of rows) {
       pending.push(scope);
       if (pending.length >= scopesPerCommit) await list();
     }
     await list();
+    state.allMovedUpTo = leftBehind ? 0 : watermark;
   } finally {
     reader.release();
     state.flushing = 0;
@@ -120,7 +128,7 @@ async function* scopeFiles(
   duckdb: Duckdb,
   coldRoot: string,
   reader: ReturnType<typeof createReader>,
-  options: FlushOptions,
+  options: FlushOptions & { readonly onPinned: () => void },
 ): AsyncGenerator<FlushedScope> {
   const { table } = runtime;
   const state = engine.tableState(table.tableId);
@@ -186,7 +194,10 @@ async function* scopeFiles(
         }
         checkTuple(table, key, tuple);
         const flags = tupleFlags(tuple);
-        if ((flags & TupleFlag.pinned) !== 0) continue;
+        if ((flags & TupleFlag.pinned) !== 0) {
+          options.onPinned();
+          continue;
+        }
         const seq = visibleSeq(engine, tuple, reader.seq, limits!, 0);
         if (seq === invisible || seq === foreign) continue;
         const row = runtime.codec.decode(tuple);

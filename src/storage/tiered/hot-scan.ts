@@ -51,6 +51,7 @@ export async function* scanHotRows(
   options: ScanOptions,
 ): AsyncGenerator<StoredRow[]> {
   const { reader } = context;
+  if (nothingHot(context, runtime, options)) return;
   reader.retain();
   try {
     const ranges = scanRanges(context, runtime, options);
@@ -68,6 +69,23 @@ export async function* scanHotRows(
   } finally {
     reader.release();
   }
+}
+
+/**
+ * Whether a flush has moved all of the scope's rows and nothing was written since: the keys that wait for their removal need
+ * not be read to find that they are hidden.
+ */
+function nothingHot(
+  { engine, reader, ownBulk, overlay }: ReadContext,
+  { table }: TableRuntime,
+  { scope }: ScanOptions,
+): boolean {
+  const state = engine.tableState(table.tableId);
+  const movedUpTo = state.allMovedUpTo;
+  if (movedUpTo === 0 || state.lastCommit > movedUpTo || scope.kind !== 'one') return false;
+  if (ownBulk !== 0 || overlay(table.tableId) !== undefined) return false;
+  // The statement's own view must be one from after the flush.
+  return reader.limits(state, scope.userId).watermark >= movedUpTo;
 }
 
 async function* scanRange(

@@ -32,6 +32,7 @@ export async function buildIndex(
   context.reader.retain();
   try {
     context.reader.hot();
+    state.unchangedSince ??= new Map();
     state.unchangedSince.set(table.tableId, context.reader.seq);
     const scan = { scope: { kind: 'all' }, includeDeleted: true } as const;
     for await (const rows of scanRows(context, runtime, scan)) {

@@ -90,6 +90,7 @@ function submitSpill(
     },
     write(writer) {
       if (state.bulkId === 0) state.bulkId = ++engine.counters.bulkId;
+      state.spilledTables ??= new Map();
       for (const table of tables) state.spilledTables.set(table.tableId, table);
       saveBulk(state, (key, value) => writer.put(key, value));
       for (const table of states) {
@@ -118,7 +119,7 @@ function submitSpill(
 
 function saveBulk(state: TransactionState, put: (key: Buffer, value: Buffer) => void): void {
   const record: BulkRecord = {
-    tables: [...state.spilledTables.keys()],
+    tables: [...(state.spilledTables?.keys() ?? [])],
     indexes: [...state.spilledIndexes],
     committed: null,
   };

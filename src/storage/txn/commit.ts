@@ -81,7 +81,7 @@ async function submitCommit(state: TransactionState, sync: boolean): Promise<num
   const tableIds = new Set([
     ...touched.map((o) => o.table.tableId),
     ...state.runs.map((run) => run.table.tableId),
-    ...state.spilledTables.keys(),
+    ...(state.spilledTables?.keys() ?? []),
   ]);
   return await engine.sequencer.submit({
     sync,
@@ -101,7 +101,7 @@ async function submitCommit(state: TransactionState, sync: boolean): Promise<num
         table.lastCommit = writer.seq;
         table.accepted++;
       }
-      for (const [name, value] of state.meta) {
+      for (const [name, value] of state.meta ?? []) {
         if (value === undefined) writer.delete(metaKey(name));
         else writer.put(metaKey(name), Buffer.from(value));
       }
@@ -197,7 +197,7 @@ export function countRun(engine: Engine, run: FreshRun): void {
 export function validate(state: TransactionState, touched: readonly TableOverlay[]): void {
   const { engine } = state;
   const view = latestView(engine);
-  for (const [tableId, seq] of state.unchangedSince) {
+  for (const [tableId, seq] of state.unchangedSince ?? []) {
     const overlay = state.overlays.get(tableId);
     if (engine.tableState(tableId).lastCommit > seq) throw concurrentUpdate(overlay!.table);
   }
@@ -392,7 +392,7 @@ function writeTruncation(
 
 function writeBulkCommit(state: TransactionState, writer: CommitWriter): void {
   const record: BulkRecord = {
-    tables: [...state.spilledTables.keys()],
+    tables: [...(state.spilledTables?.keys() ?? [])],
     indexes: [],
     committed: writer.seq,
   };

@@ -12,15 +12,16 @@ export interface TransactionState {
   readonly overlays: Map<number, TableOverlay>;
   /** Rows of bulk inserts that are not in an overlay yet; see append-rows.ts. */
   readonly runs: FreshRun[];
-  readonly meta: Map<string, Uint8Array | undefined>;
+  /** Catalog, job and sequence entries to write; made when there is one. */
+  meta: Map<string, Uint8Array | undefined> | undefined;
   /** The id under which rows have been spilled; 0: none have. */
   bulkId: number;
   /** Spilled batches that are being written. */
   readonly spills: Promise<unknown>[];
-  readonly spilledTables: Map<number, StoredTable>;
+  spilledTables: Map<number, StoredTable> | undefined;
   readonly spilledIndexes: [number, number][];
   /** Tables (and the seq up to which they were seen) that must not change before the commit: index builds. */
-  readonly unchangedSince: Map<number, number>;
+  unchangedSince: Map<number, number> | undefined;
 }
 
 export function transactionState(engine: Engine): TransactionState {
@@ -28,12 +29,12 @@ export function transactionState(engine: Engine): TransactionState {
     engine,
     overlays: new Map(),
     runs: [],
-    meta: new Map(),
+    meta: undefined,
     bulkId: 0,
     spills: [],
-    spilledTables: new Map(),
+    spilledTables: undefined,
     spilledIndexes: [],
-    unchangedSince: new Map(),
+    unchangedSince: undefined,
   };
 }
 

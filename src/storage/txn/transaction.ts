@@ -194,6 +194,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     },
     putMeta(key, value) {
       check();
+      state.meta ??= new Map();
       state.meta.set(key, value);
     },
     async insertMany(table, userId, rows) {
@@ -227,12 +228,17 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       end();
       await abandon(state);
     },
+    release() {
+      check();
+      assert(!hasWrites(state), 'a transaction that has written is committed or rolled back');
+      end();
+    },
   };
 }
 
 function hasWrites(state: TransactionState): boolean {
   if (state.runs.length > 0) return true;
-  if (state.bulkId !== 0 || state.spills.length > 0 || state.meta.size > 0) return true;
+  if (state.bulkId !== 0 || state.spills.length > 0 || state.meta !== undefined) return true;
   for (const overlay of state.overlays.values()) {
     if (overlay.rows.size > 0 || overlay.index.size > 0) return true;
     if (overlay.truncatedAll || overlay.truncatedScopes.size > 0) return true;

@@ -31,7 +31,7 @@ export async function truncateTable(
   }
   overlay.sorted = undefined;
   // Rows that this transaction has spilled would come with its own seq, so they go one by one.
-  if (state.spilledTables.has(table.tableId)) {
+  if (state.spilledTables?.has(table.tableId) === true) {
     const reader = createReader(state.engine);
     const context: ReadContext = {
       engine: state.engine,
