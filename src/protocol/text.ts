@@ -2,13 +2,15 @@
 import { isUtf8 } from 'node:buffer';
 import { PgError, SqlState } from '../base/index.ts';
 
-/** Bytes start to end of `buffer` as text; 22021 with PostgreSQL's words when they are not UTF-8. */
+/** Bytes start to end of `buffer` as text; 22021 with PostgreSQL's words when they are not UTF-8 or one is zero. */
 export function decodeText(buffer: Buffer, start = 0, end = buffer.length): string {
   const text = buffer.toString('utf8', start, end);
   // A replacement character is either the sender's own or the mark of invalid bytes; only then is a second look needed.
   if (text.includes('\uFFFD') && !isUtf8(buffer.subarray(start, end))) {
     throw invalidUtf8(buffer.subarray(start, end));
   }
+  // Valid UTF-8, and yet no text of PostgreSQL's.
+  if (text.includes('\0')) throw invalidSequence(Buffer.of(0));
   return text;
 }
 
@@ -17,7 +19,10 @@ const blockBytes = 4096;
 
 function invalidUtf8(bytes: Uint8Array): PgError {
   const at = firstInvalid(bytes);
-  const shown = bytes.subarray(at, at + announcedLength(bytes[at]!));
+  return invalidSequence(bytes.subarray(at, at + announcedLength(bytes[at]!)));
+}
+
+function invalidSequence(shown: Uint8Array): PgError {
   const hex = Array.from(shown, (byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
   return new PgError(
     SqlState.characterNotInRepertoire,

@@ -274,6 +274,17 @@ describe('functions of the server', () => {
   });
 });
 
+describe('text', () => {
+  test('a zero byte in a parameter is refused', async () => {
+    for (const text of ['select $1::text', 'select $1::varchar', `select 'x' = $1`]) {
+      await expect(rows(text, ['a\0b'])).rejects.toMatchObject({
+        code: '22021',
+        message: 'invalid byte sequence for encoding "UTF8": 0x00',
+      });
+    }
+  });
+});
+
 describe('columnar', () => {
   test('-0 and infinities are what they are', async () => {
     await run('create table f (id int primary key, d float8, r float4)');
