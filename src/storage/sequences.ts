@@ -38,6 +38,8 @@ export interface SequenceStore extends Sequences {
 export async function openSequences(store: HotStore, sequencer: Sequencer): Promise<SequenceStore> {
   const states = new Map<number, SequenceState>();
   const dirty = new Set<number>();
+  /** Set by hand and not yet used: written as they are, so that a crash skips nothing. */
+  const unused = new Set<number>();
   await load(store, states);
 
   const need = (id: number): SequenceState => {
@@ -54,7 +56,8 @@ export async function openSequences(store: HotStore, sequencer: Sequencer): Prom
         writer.delete(key);
         continue;
       }
-      const ahead = exact || !state.isCalled ? state.lastValue : reserveFrom(state);
+      const asItIs = exact || unused.has(id) || !state.isCalled;
+      const ahead = asItIs ? state.lastValue : reserveFrom(state);
       state.reserved = ahead;
       writer.put(key, encodeRecord(recordOf(state, ahead)));
     }
@@ -87,6 +90,7 @@ export async function openSequences(store: HotStore, sequencer: Sequencer): Prom
           dirty.add(id);
         }
       } else dirty.add(id);
+      unused.delete(id);
       state.isCalled = true;
       state.lastValue = next;
       if (increment > 0n ? next > state.reserved : next < state.reserved) dirty.add(id);
@@ -97,6 +101,7 @@ export async function openSequences(store: HotStore, sequencer: Sequencer): Prom
       state.lastValue = value;
       state.isCalled = isCalled;
       state.reserved = value;
+      unused.add(id);
       dirty.add(id);
     },
     state(id) {
@@ -105,6 +110,7 @@ export async function openSequences(store: HotStore, sequencer: Sequencer): Prom
     },
     drop(id) {
       states.delete(id);
+      unused.delete(id);
       dirty.add(id);
     },
     get dirty() {
