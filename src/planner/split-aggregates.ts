@@ -65,12 +65,14 @@ const sums: ReadonlyMap<number, { readonly again: number; readonly bigint: boole
 ]);
 const sumDouble = 2111;
 /** Aggregates of which that of several groups is the same aggregate of the groups': extremes, boolean and bitwise ones. */
-const associative: ReadonlySet<number> = new Set([
-  sumDouble,
-  ...[2115, 2116, 2117, 2118, 2119, 2120, 2122, 2123, 2126, 2127, 2129, 2130, 6395],
-  ...[2131, 2132, 2133, 2134, 2135, 2136, 2138, 2139, 2142, 2143, 2145, 2146, 6396],
-  ...[2517, 2518, 2519, 2236, 2238, 2240, 2237, 2239, 2241],
-]);
+const associative: ReadonlySet<number> = new Set(
+  [
+    [sumDouble],
+    [2115, 2116, 2117, 2118, 2119, 2120, 2122, 2123, 2126, 2127, 2129, 2130, 6395],
+    [2131, 2132, 2133, 2134, 2135, 2136, 2138, 2139, 2142, 2143, 2145, 2146, 6396],
+    [2517, 2518, 2519, 2236, 2238, 2240, 2237, 2239, 2241],
+  ].flat(),
+);
 
 /**
  * An aggregate of groups joined together, from the aggregates of finer groups. `always`: the query has no GROUP BY, so that it

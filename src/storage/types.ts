@@ -99,6 +99,11 @@ export interface ScanStats {
 /** One statement's consistent view of everything committed. Must be released. */
 export interface Snapshot {
   readonly seq: number;
+  /**
+   * Fixes what is seen at this moment instead of at the first read. False: a commit is being written, which the snapshot may hold
+   * though onCommit and tableVersion have not told of it yet.
+   */
+  pin(): boolean;
   release(): void;
 }
 
@@ -294,6 +299,8 @@ export interface Storage {
 export interface CommitEvent {
   readonly seq: number;
   readonly tables: ReadonlyMap<number, readonly { readonly key: Uint8Array }[]>;
+  /** Tables of which more has changed than those keys: truncated ones, and large bulk loads. */
+  readonly unlisted: ReadonlySet<number>;
 }
 
 /** Sequence state. Values handed out are never handed out again, even after a crash: reservations go with the next commit. */

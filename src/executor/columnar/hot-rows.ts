@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '../../duckdb/index.ts';
 import { SystemColumn } from '../../planner/nodes.ts';
+import { hasRowId } from '../../storage/cold/layout.ts';
 import type { ScanOptions, StoredRow, StoredTable } from '../../storage/types.ts';
 import { Oid } from '../../types/oid.ts';
 import type { Row } from '../../types/value.ts';
@@ -14,6 +15,8 @@ const systemTypes: readonly (readonly [attno: number, typeOid: number])[] = [
   [SystemColumn.updated, Oid.timestamptz],
   [SystemColumn.deleted, Oid.bool],
   [SystemColumn.userId, Oid.text],
+  // Of tables without a primary key: the row id, for mirrors.
+  [SystemColumn.rowKey, Oid.int8],
 ];
 
 /** Columns of hot rows to load: those needed, system columns behind the table's own. */
@@ -25,7 +28,7 @@ function loadColumns(table: StoredTable, attnos: readonly number[]): LoadColumn[
       : [],
   );
   const system = systemTypes.flatMap(([attno, typeOid], at) =>
-    attnos.includes(attno)
+    attnos.includes(attno) && (attno !== SystemColumn.rowKey || hasRowId(table))
       ? [{ name: columnName(attno), typeOid, typmod: -1, position: width + at }]
       : [],
   );
@@ -43,12 +46,18 @@ function loadColumns(table: StoredTable, attnos: readonly number[]): LoadColumn[
       ];
 }
 
-const withSystem = (row: StoredRow): Row => [
+/** The id that ends the key of a row without a primary key. */
+export function rowIdOf(key: Uint8Array): bigint {
+  return new DataView(key.buffer, key.byteOffset, key.byteLength).getBigInt64(key.byteLength - 8);
+}
+
+const withSystem = (row: StoredRow, keyed: boolean): Row => [
   ...row.values,
   BigInt(row.seq),
   row.updated,
   row.deleted,
   row.userId,
+  ...(keyed ? [rowIdOf(row.key)] : []),
 ];
 
 export interface LoadedRows {
@@ -73,12 +82,15 @@ export async function loadHotRows(
 ): Promise<LoadedRows | undefined> {
   const columns = loadColumns(table, attnos);
   const system = columns.some((column) => column.position >= table.columns.length);
+  const rowId = attnos.includes(SystemColumn.rowKey) && hasRowId(table);
   const loader = await openLoader(connection, name, columns);
   let finished = false;
   try {
     for await (const batch of batches) {
       options.signal?.throwIfAborted();
-      loader.add(system ? batch.map(withSystem) : batch.map((row) => row.values));
+      loader.add(
+        system ? batch.map((row) => withSystem(row, rowId)) : batch.map((row) => row.values),
+      );
       if (options.keep?.(loader.rows, loader.bytes) === false) {
         loader.finish();
         await connection.run(`DROP TABLE ${name}`);

@@ -1,98 +1,151 @@
 import type { Duckdb } from '../../duckdb/index.ts';
 import { SystemColumn } from '../../planner/nodes.ts';
-import type { Storage, StoredTable } from '../../storage/types.ts';
+import type {
+  CommitEvent,
+  Storage,
+  StorageTransaction,
+  StoredRow,
+  StoredTable,
+} from '../../storage/types.ts';
 import { sharedScope } from '../../storage/types.ts';
 import { loadHotRows } from './hot-rows.ts';
 import type { LoadedRows } from './hot-rows.ts';
-
-/** Hot rows of one shared table as of one version, in a DuckDB table of its own that never changes. */
-export interface Mirror extends LoadedRows {
-  readonly name: string;
-}
+import type { MirrorChanges } from './mirror-changes.ts';
+import { keyReader, loadChanges, readHotRows } from './mirror-changes.ts';
+import type { SharedTables } from './shared-table.ts';
+import { sharedTables } from './shared-table.ts';
 
 /** Hot rows mirrored of all tables together. */
 const mirrorRowsMax = 8_000_000;
 const mirrorBytesMax = 512 * 1024 * 1024;
+/** Changed rows that are kept beside a mirror; more are merged into a new one. */
+const changesMax = 4_096;
+/** Changed keys remembered between two queries; with more, the mirror is made anew. */
+const dirtyKeysMax = 100_000;
+/** Tables whose changes are noted. */
+const tablesMax = 1_024;
 
-interface Entry {
-  readonly key: string;
-  readonly mirror: Promise<Mirror | undefined>;
-  size: { readonly rows: number; readonly bytes: number } | undefined;
-  users: number;
-  /** Replaced or evicted: dropped by its last user. */
-  stale: boolean;
+/** Hot rows of one shared table as of one version, in a DuckDB table of its own that never changes. */
+type Base = LoadedRows & { readonly name: string };
+
+/** What a query reads instead of the hot rows: the mirror, and what has changed since. */
+export interface MirrorView {
+  readonly base: Base;
+  readonly changes: MirrorChanges | undefined;
+  release(): void;
 }
 
 export interface Mirrors {
+  /** From now on the table's changes are noted. In the tick in which the query's snapshot is taken. */
+  watch(table: StoredTable, storage: Storage): void;
   /**
-   * The table's committed hot rows, deleted ones included, at exactly `version` (storage.tableVersion, taken in the tick of the
-   * snapshot). undefined: too large to mirror. Give back with `release`.
+   * The table's committed hot rows, deleted ones included, at exactly `version` (storage.tableVersion at the snapshot that
+   * `transaction` reads at). undefined: there is no mirror for that version.
    */
   use(
     table: StoredTable,
     version: number,
-    transaction: Parameters<Storage['scanHot']>[0],
+    transaction: StorageTransaction,
     storage: Storage,
-  ): Promise<{ readonly mirror: Mirror; release(): void } | undefined>;
+  ): Promise<MirrorView | undefined>;
   close(): void;
+}
+
+interface Mirrored {
+  readonly table: StoredTable;
+  /** As far as its changes have been noted. */
+  version: number;
+  base: { readonly version: number; readonly tables: SharedTables<Base | undefined> } | undefined;
+  size: { readonly rows: number; readonly bytes: number } | undefined;
+  /** Keys changed since the base, by their bytes; the version at which they last did. */
+  readonly dirty: Map<string, { readonly key: Uint8Array; readonly version: number }>;
+  /** Those as read at `readAt`; undefined: not in the hot store. */
+  rows: Map<string, StoredRow | undefined>;
+  readAt: number;
+  changes: { readonly version: number; readonly tables: SharedTables<MirrorChanges> } | undefined;
+  /** Changes are read one query after the other. */
+  turn: Promise<unknown>;
 }
 
 let names = 0;
 
+const isSame = (a: StoredTable, b: StoredTable): boolean => a.schemaVersion === b.schemaVersion;
+
+const attnosOf = (table: StoredTable): readonly number[] => [
+  ...table.columns.map((column) => column.id),
+  SystemColumn.seq,
+  SystemColumn.updated,
+  SystemColumn.deleted,
+  SystemColumn.rowKey,
+];
+
 /** Least recently used mirrors go first when the bounds are reached. */
 export function createMirrors(duckdb: () => Promise<Duckdb>): Mirrors {
   /** By table, in order of use. */
-  const entries = new Map<number, Entry>();
+  const mirrored = new Map<number, Mirrored>();
+  let listening: { readonly storage: Storage; readonly stop: () => void } | undefined;
 
-  async function drop(entry: Entry): Promise<void> {
-    const mirror = await entry.mirror.catch(() => undefined);
-    if (!mirror) return;
-    const duck = await duckdb();
-    const connection = await duck.acquire();
-    try {
-      await connection.run(`DROP TABLE IF EXISTS ${mirror.name}`);
-    } finally {
-      duck.release(connection);
+  const baseTables = (value: Promise<Base | undefined>): SharedTables<Base | undefined> =>
+    sharedTables(value, (base) => (base ? [base.name] : []), duckdb);
+
+  function forget(entry: Mirrored): void {
+    if (mirrored.get(entry.table.tableId) === entry) mirrored.delete(entry.table.tableId);
+    entry.base?.tables.giveUp();
+    entry.changes?.tables.giveUp();
+    if (mirrored.size === 0) {
+      listening?.stop();
+      listening = undefined;
     }
   }
 
-  function retire(entry: Entry): void {
-    entry.stale = true;
-    if (entry.users === 0) void drop(entry).catch(() => undefined);
+  function note(event: CommitEvent, storage: Storage): void {
+    for (const [tableId, keys] of event.tables) {
+      const entry = mirrored.get(tableId);
+      if (!entry) continue;
+      entry.version++;
+      // A flush raises the version without an event: its rows have left the hot store.
+      if (entry.version !== storage.tableVersion(tableId) || event.unlisted.has(tableId)) {
+        forget(entry);
+        continue;
+      }
+      for (const { key } of keys) {
+        entry.dirty.set(
+          Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1'),
+          {
+            key,
+            version: entry.version,
+          },
+        );
+      }
+      if (entry.dirty.size > dirtyKeysMax) forget(entry);
+    }
   }
 
   function evict(): void {
     let rows = 0;
     let bytes = 0;
-    for (const [tableId, entry] of [...entries].reverse()) {
+    let tables = 0;
+    for (const entry of [...mirrored.values()].reverse()) {
       rows += entry.size?.rows ?? 0;
       bytes += entry.size?.bytes ?? 0;
-      if (rows <= mirrorRowsMax && bytes <= mirrorBytesMax) continue;
-      entries.delete(tableId);
-      retire(entry);
+      if (rows > mirrorRowsMax || bytes > mirrorBytesMax || ++tables > tablesMax) forget(entry);
     }
   }
 
   async function build(
     table: StoredTable,
-    transaction: Parameters<Storage['scanHot']>[0],
+    transaction: StorageTransaction,
     storage: Storage,
-  ): Promise<Mirror | undefined> {
+  ): Promise<Base | undefined> {
     const duck = await duckdb();
     const connection = await duck.acquire();
     const name = `mirror_${++names}`;
     try {
-      const attnos = [
-        ...table.columns.map((column) => column.id),
-        SystemColumn.seq,
-        SystemColumn.updated,
-        SystemColumn.deleted,
-      ];
       const batches = storage.scanHot(transaction, table, {
         scope: sharedScope,
         includeDeleted: true,
       });
-      const loaded = await loadHotRows(connection, name, table, attnos, batches, {
+      const loaded = await loadHotRows(connection, name, table, attnosOf(table), batches, {
         keep: (rows, bytes) => rows <= mirrorRowsMax && bytes <= mirrorBytesMax,
       });
       return loaded && { ...loaded, name };
@@ -101,48 +154,182 @@ export function createMirrors(duckdb: () => Promise<Duckdb>): Mirrors {
     }
   }
 
-  return {
-    async use(table, version, transaction, storage) {
-      const key = `${version}/${table.schemaVersion}`;
-      let entry = entries.get(table.tableId);
-      if (entry?.key !== key) {
-        if (entry) retire(entry);
-        entry = {
-          key,
-          mirror: build(table, transaction, storage),
-          size: undefined,
-          users: 0,
-          stale: false,
-        };
+  function setBase(entry: Mirrored, version: number, value: Promise<Base | undefined>): void {
+    entry.base?.tables.giveUp();
+    entry.changes?.tables.giveUp();
+    entry.base = { version, tables: baseTables(value) };
+    entry.changes = undefined;
+    entry.rows = new Map();
+    entry.readAt = version;
+    for (const [text, dirty] of entry.dirty) if (dirty.version <= version) entry.dirty.delete(text);
+  }
+
+  /** The rows of the dirty keys at `version`; what is remembered of them is read again only where it has changed. */
+  async function readChanges(
+    entry: Mirrored,
+    version: number,
+    transaction: StorageTransaction,
+  ): Promise<{ readonly keys: readonly Uint8Array[]; readonly rows: readonly StoredRow[] }> {
+    const { base } = entry;
+    const known = version >= entry.readAt;
+    const dirty = [...entry.dirty];
+    const stale = known ? dirty.filter(([, one]) => one.version > entry.readAt) : dirty;
+    const read = await readHotRows(
+      transaction,
+      entry.table,
+      stale.map(([, one]) => one.key),
+    );
+    const rows = known ? new Map(entry.rows) : new Map<string, StoredRow | undefined>();
+    stale.forEach(([text], at) => rows.set(text, read[at]));
+    if (known && entry.base === base) {
+      entry.rows = rows;
+      entry.readAt = version;
+    }
+    return {
+      keys: dirty.map(([, one]) => one.key),
+      rows: [...rows.values()].filter((row) => row !== undefined),
+    };
+  }
+
+  /** A new base with the changes in it. */
+  async function merge(base: Base, changes: MirrorChanges): Promise<Base> {
+    const duck = await duckdb();
+    const connection = await duck.acquire();
+    const name = `mirror_${++names}`;
+    try {
+      await connection.run(
+        `CREATE TABLE ${name} AS SELECT * FROM ${base.name} AS b WHERE NOT EXISTS (SELECT 1 FROM ${changes.gone} AS x WHERE ${changes.sameKey}) UNION ALL SELECT * FROM ${changes.now.name}`,
+      );
+      const counted = await connection.runAndReadAll(
+        `SELECT CAST(count(*) AS INTEGER) FROM ${name}`,
+      );
+      const rows = counted.getRows()[0]![0] as number;
+      const perRow = base.bytes / Math.max(1, base.rows);
+      return { name, select: base.select, rows, bytes: Math.round(perRow * rows) };
+    } finally {
+      duck.release(connection);
+    }
+  }
+
+  /** The changes up to `version`, held for the caller. */
+  function changesAt(
+    entry: Mirrored,
+    version: number,
+    transaction: StorageTransaction,
+  ): Promise<{ readonly changes: MirrorChanges; readonly release: () => void }> {
+    const work = entry.turn.then(async () => {
+      const { base, changes: known } = entry;
+      if (known?.version === version) {
+        const release = known.tables.hold();
+        return { changes: await known.tables.value, release };
       }
-      entries.delete(table.tableId);
-      entries.set(table.tableId, entry);
-      const used = entry;
-      used.users++;
-      const release = (): void => {
-        used.users--;
-        if (used.stale && used.users === 0) void drop(used).catch(() => undefined);
-      };
+      const { keys, rows } = await readChanges(entry, version, transaction);
+      const tables = sharedTables(
+        loadChanges(duckdb, `changes_${++names}`, entry.table, attnosOf(entry.table), keys, rows),
+        (made) => [made.gone, made.now.name],
+        duckdb,
+      );
+      const release = tables.hold();
+      const changes = await tables.value;
+      // An earlier version than the last one is for its one query only.
+      if (entry.base === base && (known === undefined || known.version < version)) {
+        known?.tables.giveUp();
+        entry.changes = { version, tables };
+      } else {
+        tables.giveUp();
+      }
+      return { changes, release };
+    });
+    entry.turn = work.catch(() => undefined);
+    return work;
+  }
+
+  return {
+    watch(table, storage) {
+      const { tableId } = table;
+      const known = mirrored.get(tableId);
+      const current = storage.tableVersion(tableId);
+      if (known && isSame(known.table, table) && known.version === current) {
+        mirrored.delete(tableId);
+        mirrored.set(tableId, known);
+        return;
+      }
+      if (known) forget(known);
+      if (listening?.storage !== storage) {
+        listening?.stop();
+        listening = { storage, stop: storage.onCommit((event) => note(event, storage)) };
+      }
+      mirrored.set(tableId, {
+        table,
+        version: current,
+        base: undefined,
+        size: undefined,
+        dirty: new Map(),
+        rows: new Map(),
+        readAt: 0,
+        changes: undefined,
+        turn: Promise.resolve(),
+      });
+    },
+    async use(table, version, transaction, storage) {
+      const entry = mirrored.get(table.tableId);
+      if (!entry || !isSame(entry.table, table)) return undefined;
+      const trackable = keyReader(table) !== undefined;
+      if (entry.base === undefined || (!trackable && entry.base.version < version)) {
+        setBase(entry, version, build(table, transaction, storage));
+      }
+      const { base } = entry;
+      if (base === undefined || version < base.version) return undefined;
+      const releases = [base.tables.hold()];
+      const release = (): void => releases.forEach((one) => one());
       try {
-        const mirror = await used.mirror;
-        if (!mirror) {
+        const made = await base.tables.value;
+        if (!made) {
           release();
           return undefined;
         }
-        if (!used.size) {
-          used.size = mirror;
+        if (!entry.size && entry.base === base) {
+          entry.size = made;
           evict();
         }
-        return { mirror, release };
+        // Superseded meanwhile: what has changed since this base is no longer known.
+        if (entry.base !== base || mirrored.get(table.tableId) !== entry) {
+          if (version === base.version) return { base: made, changes: undefined, release };
+          release();
+          return undefined;
+        }
+        if (version === base.version || entry.dirty.size === 0) {
+          return { base: made, changes: undefined, release };
+        }
+        const { changes, release: releaseChanges } = await changesAt(entry, version, transaction);
+        releases.push(releaseChanges);
+        // A newer base has been made of it: its keys up to then are no longer known.
+        if (entry.base !== base) {
+          release();
+          return undefined;
+        }
+        if (entry.dirty.size > changesMax && entry.readAt === version) {
+          const inPlace = [...releases];
+          setBase(
+            entry,
+            version,
+            merge(made, changes).finally(() => inPlace.forEach((one) => one())),
+          );
+          const merged = entry.base!;
+          const releaseMerged = merged.tables.hold();
+          const value = (await merged.tables.value)!;
+          if (entry.base === merged) entry.size = value;
+          return { base: value, changes: undefined, release: releaseMerged };
+        }
+        return { base: made, changes, release };
       } catch (error) {
         release();
-        if (entries.get(table.tableId) === used) entries.delete(table.tableId);
+        forget(entry);
         throw error;
       }
     },
     close() {
-      for (const entry of entries.values()) retire(entry);
-      entries.clear();
+      for (const entry of mirrored.values()) forget(entry);
     },
   };
 }

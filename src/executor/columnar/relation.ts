@@ -100,10 +100,24 @@ async function hotSelect(
     const used = await mirrors.use(stored, versionOf(stored.tableId), transaction, storage);
     if (used) {
       relation.defer(used.release);
-      report(used.mirror.rows);
-      if (used.mirror.rows === 0) return undefined;
-      const live = includeDeleted ? '' : ` WHERE NOT ${columnName(SystemColumn.deleted)}`;
-      return `SELECT ${list(used.mirror.select)} FROM ${used.mirror.name}${live}`;
+      const { base, changes } = used;
+      report(base.rows + (changes?.now.rows ?? 0));
+      const deleted = columnName(SystemColumn.deleted);
+      const live = includeDeleted ? [] : [`NOT ${deleted}`];
+      const unchanged = changes
+        ? [`NOT EXISTS (SELECT 1 FROM ${changes.gone} AS x WHERE ${changes.sameKey})`]
+        : [];
+      const parts = [
+        { from: base, where: [...live, ...unchanged] },
+        ...(changes ? [{ from: changes.now, where: live }] : []),
+      ].filter(({ from }) => from.rows > 0);
+      if (parts.length === 0) return undefined;
+      return parts
+        .map(({ from, where }) => {
+          const condition = where.length > 0 ? ` WHERE ${where.join(' AND ')}` : '';
+          return `SELECT ${list(from.select)} FROM ${from.name} AS b${condition}`;
+        })
+        .join(' UNION ALL ');
     }
   }
   const name = relation.freshName();

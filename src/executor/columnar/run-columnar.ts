@@ -2,6 +2,7 @@ import type { Query, RangeTblEntry } from '../../analyzer/tree.ts';
 import type { Duckdb } from '../../duckdb/index.ts';
 import { SystemColumn } from '../../planner/nodes.ts';
 import { duckdbDialect, relationColumn } from '../../planner/shippable/index.ts';
+import type { Storage } from '../../storage/types.ts';
 import type { Row, Value } from '../../types/value.ts';
 import { Unprintable, printQuery, walkTree } from '../print/index.ts';
 import type { ExecutionContext, RunSelect } from '../types.ts';
@@ -30,6 +31,10 @@ export function createColumnar(duckdb: () => Promise<Duckdb>): Columnar {
 
 let names = 0;
 
+/** How often a snapshot between two commits is tried, and how long a try waits for a commit to end. */
+const pinTriesMax = 50;
+const pinWaitMs = 5;
+
 type RowsRte = RangeTblEntry & { readonly rteKind: 'rows' };
 
 async function* runColumnar(
@@ -51,7 +56,7 @@ async function* runColumnar(
       connection,
       context,
       storage: context.storage,
-      ...snapshotOf(context, deferred),
+      ...(await snapshotOf(context, mirrors, deferred)),
       mirrors,
       freshName: () => `r${++names}`,
       defer: (work) => deferred.push(work),
@@ -107,10 +112,11 @@ async function* runColumnar(
  * A statement without writes of its own reads at a snapshot taken now, whose table versions are known, so that mirrors of hot
  * rows can serve it. With writes, or when the transaction must not see later commits, it reads through its transaction.
  */
-function snapshotOf(
+async function snapshotOf(
   context: ExecutionContext,
+  mirrors: Mirrors,
   deferred: (() => Promise<void> | void)[],
-): Pick<RelationContext, 'transaction' | 'versionOf'> {
+): Promise<Pick<RelationContext, 'transaction' | 'versionOf'>> {
   const { storage, transaction, statement } = context;
   const isolation = statement.setting('transaction_isolation') ?? 'read committed';
   const shared = [...context.scans.values()].some((scan) => scan.table.stored.kind === 'shared');
@@ -122,14 +128,33 @@ function snapshotOf(
   }
   const own = storage.begin();
   deferred.push(() => own.rollback());
-  // In one tick: no commit can come between the versions and the snapshot.
+  for (let tries = 0; !own.newStatement().pin(); tries++) {
+    // A commit that is being written is told of soon: the versions are known right behind it.
+    if (tries === pinTriesMax) return { transaction: own, versionOf: undefined };
+    await nextCommit(storage);
+  }
+  // In the tick of the snapshot: no commit can come between.
   const versions = new Map<number, number>();
   for (const scan of context.scans.values()) {
-    const { tableId } = scan.table.stored;
-    versions.set(tableId, storage.tableVersion(tableId));
+    if (scan.kind !== 'scan') continue;
+    const { stored } = scan.table;
+    versions.set(stored.tableId, storage.tableVersion(stored.tableId));
+    if (stored.kind === 'shared') mirrors.watch(stored, storage);
   }
-  own.newStatement();
   return { transaction: own, versionOf: (tableId) => versions.get(tableId)! };
+}
+
+/** Resolves in the tick in which a batch of commits has been written, before the next one is begun; or after a moment. */
+function nextCommit(storage: Storage): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stop();
+      clearTimeout(timer);
+      resolve();
+    };
+    const stop = storage.onCommit(done);
+    const timer = setTimeout(done, pinWaitMs);
+  });
 }
 
 function rowsOf(query: Query): RowsRte[] {

@@ -114,24 +114,33 @@ async function submitCommit(state: TransactionState, sync: boolean): Promise<num
         table.settled++;
       }
       if (engine.listeners.size > 0)
-        announce(engine, seq, [...touched, ...state.runs.map(overlayOfRun)], tableIds);
+        announce(state, seq, touched, tableIds);
     },
   });
 }
 
+/** Rows of a bulk insert whose keys are told one by one. */
+const announcedRunMax = 10_000;
+
 function announce(
-  engine: Engine,
+  { engine, runs, spilledTables }: TransactionState,
   seq: number,
-  touched: readonly TableOverlay[],
+  overlays: readonly TableOverlay[],
   tableIds: ReadonlySet<number>,
 ): void {
   const tables = new Map<number, { key: Uint8Array }[]>();
   for (const tableId of tableIds) tables.set(tableId, []);
-  for (const overlay of touched) {
+  const unlisted = new Set(spilledTables?.keys());
+  for (const run of runs) if (run.count > announcedRunMax) unlisted.add(run.table.tableId);
+  const listed = runs.filter((run) => run.count <= announcedRunMax);
+  for (const overlay of [...overlays, ...listed.map(overlayOfRun)]) {
+    if (overlay.truncatedAll || overlay.truncatedScopes.size > 0) {
+      unlisted.add(overlay.table.tableId);
+    }
     const keys = tables.get(overlay.table.tableId)!;
     for (const row of overlay.rows.values()) keys.push({ key: row.key.subarray(tablePrefixBytes) });
   }
-  const event: CommitEvent = { seq, tables };
+  const event: CommitEvent = { seq, tables, unlisted };
   for (const listener of engine.listeners) {
     try {
       listener(event);

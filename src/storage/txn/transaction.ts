@@ -98,6 +98,10 @@ export function beginTransaction(engine: Engine): InternalTransaction {
         get seq() {
           return fresh.seq;
         },
+        pin() {
+          fresh.hot();
+          return !engine.sequencer.writing;
+        },
         release() {
           if (reader === fresh) {
             fresh.release();

@@ -188,5 +188,5 @@ export const statements: readonly string[] = [
   'select avg(ratio) filter (where id > 3), avg(distinct ratio) from item where id <> 2',
   'select extract(hour from made) h, extract(minute from seen) m, count(*) from item group by 1, 2 order by 1, 2',
   'select extract(hour from made) + 1, count(*) from item group by extract(hour from made) having extract(hour from made) > 0 order by 1',
-  'select extract(hour from made) h, count(*) from item group by rollup (1) order by 1',
+  'select extract(hour from made) h, count(*) from item group by rollup (1) order by 1, 2',
 ];
