@@ -1,6 +1,6 @@
 import { PgError, SqlState, assert, notSupported } from '../base/index.ts';
-import type { Expr } from '../analyzer/tree.ts';
-import type { CatalogColumn, CatalogTable } from '../catalog/types.ts';
+import type { Expr, TargetEntry } from '../analyzer/tree.ts';
+import type { CatalogColumn, CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import { targetUser } from '../executor/dml/insert.ts';
 import { project } from '../executor/dml/projections.ts';
 import { applyRules } from '../executor/dml/rules.ts';
@@ -12,6 +12,7 @@ import { planProjection } from '../planner/projection.ts';
 import { quoteIdentifier } from '../pglite/index.ts';
 import { parse as parseStatements } from '../sql/index.ts';
 import type { CopyStatement } from '../sql/index.ts';
+import { Oid } from '../types/oid.ts';
 import { requirePgType } from '../types/registry.ts';
 import type { Row } from '../types/value.ts';
 import { createExecution } from './context.ts';
@@ -146,11 +147,26 @@ async function insertPlan(
 interface FillPlan {
   /** Position in the table of each column of the data. */
   readonly positions: readonly number[];
+  /** Columns that take a sequence's next value as it is. */
+  readonly sequences: readonly { readonly position: number; readonly relid: number }[];
   /** Defaults of the other columns: positions, and a projection over nothing. */
-  readonly defaults:
-    | { readonly positions: readonly number[]; readonly projection: Projection }
-    | undefined;
+  readonly defaults: readonly {
+    readonly positions: readonly number[];
+    readonly projection: Projection;
+  }[];
 }
+
+/** The sequence of a default that is its next value and nothing else. */
+function sequenceOf(expr: Expr, catalog: CatalogSnapshot): number | undefined {
+  if (expr.kind === 'nextValue' && expr.typeOid === Oid.int8) return expr.sequenceRelid;
+  if (expr.kind !== 'func' || expr.funcId !== nextvalOid) return undefined;
+  const [arg] = expr.args;
+  if (arg?.kind !== 'const' || typeof arg.value !== 'number') return undefined;
+  return catalog.sequence(arg.value) === undefined ? undefined : arg.value;
+}
+
+/** pg_proc's nextval(regclass). */
+const nextvalOid = 1574;
 
 function isParameter(expr: Expr): boolean {
   switch (expr.kind) {
@@ -176,22 +192,31 @@ function fillPlan(
   columns: readonly CatalogColumn[],
 ): FillPlan {
   const positions = columns.map((column) => table.positionOf[column.id] ?? -1);
-  const others = plan.source.query.targetList
-    .map((entry, i) => ({ expr: entry.expr, position: plan.positions[i] ?? -1 }))
-    .filter(({ expr, position }) => !isParameter(expr) && !positions.includes(position));
-  if (others.length === 0) return { positions, defaults: undefined };
-  return {
-    positions,
-    defaults: {
-      positions: others.map((other) => other.position),
-      projection: planProjection(
-        others.map((other) => other.expr),
-        undefined,
-        session.transaction.catalog,
-        session.engine.support,
-      ),
-    },
+  const { catalog } = session.transaction;
+  const sequences: { position: number; relid: number }[] = [];
+  const defaults: { positions: number[]; projection: Projection }[] = [];
+  const add = (targets: readonly TargetEntry[], at: readonly number[]): void => {
+    const others: { expr: Expr; position: number }[] = [];
+    targets.forEach(({ expr }, i) => {
+      const position = at[i] ?? -1;
+      if (isParameter(expr) || positions.includes(position)) return;
+      const relid = sequenceOf(expr, catalog);
+      if (relid === undefined) others.push({ expr, position });
+      else sequences.push({ position, relid });
+    });
+    if (others.length === 0) return;
+    const projection = planProjection(
+      others.map((other) => other.expr),
+      undefined,
+      catalog,
+      session.engine.support,
+    );
+    defaults.push({ positions: others.map((other) => other.position), projection });
   };
+  add(plan.source.query.targetList, plan.positions);
+  // Apart, as another executor may run the rest.
+  if (plan.own !== undefined) add(plan.own.projection.plan.query.targetList, plan.own.positions);
+  return { positions, sequences, defaults };
 }
 
 /** Stores batches of decoded rows; errors carry the line they come from. */
@@ -205,32 +230,31 @@ function rowStore(
   const userId = targetUser(plan, execution);
   const width = table.columns.length;
   const inPlace =
-    fill.defaults === undefined &&
+    fill.defaults.length === 0 &&
+    fill.sequences.length === 0 &&
     fill.positions.length === width &&
     fill.positions.every((p, i) => p === i);
-  const { positions, defaults } = fill;
+  const { positions, sequences, defaults } = fill;
+  const { nextval } = execution.statement.sequences;
   const nothing: Row = [];
   return async (data) => {
     execution.signal.throwIfAborted();
     let rows = data;
     if (!inPlace) {
-      const computed =
-        defaults === undefined
-          ? undefined
-          : await project(
-              defaults.projection,
-              data.map(() => nothing),
-              execution,
-            );
-      rows = data.map((source, r) => {
+      const filled = data.map((source) => {
         const row: Row = new Array<null>(width).fill(null);
         for (let i = 0; i < positions.length; i++) row[positions[i]!] = source[i]!;
-        if (computed !== undefined) {
-          const values = computed[r]!;
-          for (let i = 0; i < values.length; i++) row[defaults!.positions[i]!] = values[i]!;
-        }
+        for (const { position, relid } of sequences) row[position] = nextval(relid);
         return row;
       });
+      for (const { positions: at, projection } of defaults) {
+        const empty = data.map(() => nothing);
+        const computed = await project(projection, empty, execution);
+        for (let r = 0; r < filled.length; r++) {
+          for (let i = 0; i < at.length; i++) filled[r]![at[i]!] = computed[r]![i]!;
+        }
+      }
+      rows = filled;
     }
     await judge(rows);
     const conflict = await execution.transaction.insertMany(table.stored, userId, rows);

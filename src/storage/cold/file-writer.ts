@@ -52,6 +52,19 @@ export interface FileWriter {
 
 let stages = 0;
 
+/** Maps values that mostly repeat the one before: those of rows that came with one statement. */
+function inRuns<T>(values: readonly T[], map: (value: T) => bigint): bigint[] {
+  let before: T | undefined;
+  let mapped = 0n;
+  return values.map((value) => {
+    if (value !== before) {
+      before = value;
+      mapped = map(value);
+    }
+    return mapped;
+  });
+}
+
 export async function createFileWriter(
   duckdb: Duckdb,
   table: StoredTable,
@@ -102,8 +115,8 @@ export async function createFileWriter(
       for (let i = 0; i < values.length; i++) vector.items[i] = values[i]!;
       vector.flush();
     };
-    integers(seqs.map(BigInt));
-    integers(updateds.map((micros) => micros + pgEpochUnixMicros));
+    integers(inRuns(seqs, BigInt));
+    integers(inRuns(updateds, (micros) => micros + pgEpochUnixMicros));
     const deletedVector = chunk.getColumnVector(at++);
     for (let i = 0; i < rows.length; i++) deletedVector.setItem(i, deleteds[i]!);
     deletedVector.flush();
