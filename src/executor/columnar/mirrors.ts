@@ -198,7 +198,7 @@ export function createMirrors(duckdb: () => Promise<Duckdb>): Mirrors {
     const name = `mirror_${++names}`;
     try {
       await connection.run(
-        `CREATE TABLE ${name} AS SELECT * FROM ${base.name} AS b WHERE NOT EXISTS (SELECT 1 FROM ${changes.gone} AS x WHERE ${changes.sameKey}) UNION ALL SELECT * FROM ${changes.now.name}`,
+        `CREATE TABLE ${name} AS SELECT b.* FROM ${base.name} AS b ANTI JOIN ${changes.gone} AS x ON ${changes.sameKey} UNION ALL SELECT * FROM ${changes.now.name}`,
       );
       const counted = await connection.runAndReadAll(
         `SELECT CAST(count(*) AS INTEGER) FROM ${name}`,
