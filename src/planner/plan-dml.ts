@@ -54,7 +54,9 @@ export interface InsertPlan extends DmlCommon {
   /** Column positions (in table.columns) that the source's columns go to. */
   readonly positions: readonly number[];
   /** Columns that only pgtide can compute (nextval), apart from a source that another executor runs; once a row. */
-  readonly own: { readonly positions: readonly number[]; readonly projection: Projection } | undefined;
+  readonly own:
+    | { readonly positions: readonly number[]; readonly projection: Projection }
+    | undefined;
   readonly onConflict: ConflictPlan | undefined;
 }
 
