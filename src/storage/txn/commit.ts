@@ -113,8 +113,7 @@ async function submitCommit(state: TransactionState, sync: boolean): Promise<num
         table.version++;
         table.settled++;
       }
-      if (engine.listeners.size > 0)
-        announce(state, seq, touched, tableIds);
+      if (engine.listeners.size > 0) announce(state, seq, touched, tableIds);
     },
   });
 }
