@@ -100,6 +100,14 @@ function rowsToRead(plan: SelectPlan, execution: Execution): number {
   return rows;
 }
 
+/** Waits for what routePlan needs to know of scopes that are met for the first time. */
+async function rowsMeasured(plan: SelectPlan, execution: Execution): Promise<void> {
+  if (plan.pointLookup || execution.forced !== 'auto') return;
+  for (const scan of plan.scans.values()) {
+    await execution.storage.rowsMeasured(scan.table.stored, scopeOf(scan, execution));
+  }
+}
+
 /** Every source of rows that the plan's query names, its own and computed relations'. */
 async function gatherSources(
   plan: SelectPlan,
@@ -122,8 +130,10 @@ export async function* runPlan(
   plan: SelectPlan,
   execution: Execution,
   given: Sources = noSources,
-  route: Route = routePlan(plan, execution),
+  chosen?: Route,
 ): AsyncIterable<Row[]> {
+  if (chosen === undefined) await rowsMeasured(plan, execution);
+  const route = chosen ?? routePlan(plan, execution);
   if (route.kind === 'split') {
     const { source, lower, upper } = plan.split!;
     const rows: Row[] = [];

@@ -1,43 +1,21 @@
 import { PgError, SqlState, assert, notSupported } from '../base/index.ts';
-import type {
-  Expr,
-  Query,
-  RangeTblEntry,
-  SubLinkExpr,
-  TargetEntry,
-  VarExpr,
-} from '../analyzer/tree.ts';
+import type { Expr, Query, TargetEntry, VarExpr } from '../analyzer/tree.ts';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import type { StoredIndex } from '../storage/types.ts';
 import { Oid } from '../types/oid.ts';
 import type { SelectPlan } from './nodes.ts';
 import { SystemColumn } from './nodes.ts';
+import { columnVar, systemVar, targetEntry } from './build-tree.ts';
+import { expandMultiAssignments } from './multi-assignment.ts';
 import { normalizeQuery } from './normalize.ts';
+import type { RowRules } from './row-rules.ts';
+import { rowRules } from './row-rules.ts';
 import { ownFunctionIn } from './own-functions.ts';
 import type { ExecutorSupport } from './plan-select.ts';
 import { planSelect } from './plan-select.ts';
 import type { Projection } from './projection.ts';
-import { emptySelect, planProjection } from './projection.ts';
-import { transform, walk } from './walk.ts';
-
-/** What every write checks and computes for a row of the table. */
-export interface RowRules {
-  /** Stored generated columns: positions, and their expressions over the row. */
-  readonly generated:
-    | { readonly positions: readonly number[]; readonly projection: Projection }
-    | undefined;
-  /** CHECK constraints, in PostgreSQL's order (by name). */
-  readonly checks:
-    | { readonly names: readonly string[]; readonly projection: Projection }
-    | undefined;
-  /** WITH CHECK of views and row-security policies. */
-  readonly withCheck:
-    | {
-        readonly options: readonly Query['withCheckOptions'][number][];
-        readonly projection: Projection;
-      }
-    | undefined;
-}
+import { planProjection } from './projection.ts';
+import { walk } from './walk.ts';
 
 interface DmlCommon {
   readonly table: CatalogTable;
@@ -91,49 +69,6 @@ export const systemSlots = [
   { attno: SystemColumn.rowKey, typeOid: Oid.bytea },
   { attno: SystemColumn.seq, typeOid: Oid.int8 },
 ] as const;
-
-function targetEntry(expr: Expr, resno: number): TargetEntry {
-  return {
-    kind: 'target',
-    expr,
-    resno,
-    name: undefined,
-    sortGroupRef: 0,
-    originTable: 0,
-    originColumn: 0,
-    junk: false,
-  };
-}
-
-function columnVar(table: CatalogTable, varno: number, position: number): VarExpr {
-  const column = table.columns[position];
-  assert(column !== undefined, 'position is a column of the table');
-  return {
-    kind: 'var',
-    varno,
-    attno: column.id,
-    typeOid: column.typeOid,
-    typmod: column.typmod,
-    collation: 0,
-    levelsUp: 0,
-    returning: 'default',
-    location: -1,
-  };
-}
-
-function systemVar(varno: number, attno: number, typeOid: number): VarExpr {
-  return {
-    kind: 'var',
-    varno,
-    attno,
-    typeOid,
-    typmod: -1,
-    collation: 0,
-    levelsUp: 0,
-    returning: 'default',
-    location: -1,
-  };
-}
 
 /** Vars of RETURNING that belong to relations other than the target. */
 function otherVars(query: Query, target: number): VarExpr[] {
@@ -391,150 +326,4 @@ function planChange(
   if (!isUpdate) return { kind: 'delete', ...common, source, others };
   const positions = entries.map((entry) => table.positionOf[entry.resno] ?? -1);
   return { kind: 'update', ...common, source, positions, others };
-}
-
-/**
- * SET (a, b) = (SELECT x, y …): PostgreSQL keeps the sub-select as a junk entry and Params that pick its columns. Here each
- * column becomes a scalar sub-select of its own; they read one snapshot, so they agree.
- */
-function expandMultiAssignments(
-  targetList: readonly TargetEntry[],
-  catalog: CatalogSnapshot,
-): TargetEntry[] {
-  const links = new Map<number, SubLinkExpr>();
-  for (const { expr } of targetList) {
-    if (expr.kind === 'subLink' && expr.linkKind === 'multiExpr') links.set(expr.id, expr);
-  }
-  const entries = targetList.filter((entry) => !entry.junk);
-  if (links.size === 0) return entries;
-  for (const link of links.values()) {
-    walk(link.query, (expr) => {
-      if (expr.kind === 'func' && catalog.volatility(expr.funcId) === 'volatile') {
-        throw notSupported('a volatile function in a multiple-column assignment');
-      }
-    });
-  }
-  return entries.map((entry) => ({
-    ...entry,
-    expr: transform(entry.expr, (expr) => {
-      if (expr.kind !== 'param' || expr.paramKind !== 'multiexpr') return expr;
-      const link = links.get(expr.id >>> 16);
-      assert(link !== undefined, 'a multiexpr Param has its SubLink');
-      return scalarSubLink(link, (expr.id & 0xffff) - 1, expr.typeOid);
-    }),
-  }));
-}
-
-/** `(SELECT cN FROM (the sub-select) s)`. */
-function scalarSubLink(link: SubLinkExpr, column: number, typeOid: number): SubLinkExpr {
-  // A copy for each column: scans are told apart by the identity of their RTE. What it takes from outside is one level
-  // further away.
-  const query = transform(structuredClone(link.query), (expr, levels) =>
-    (expr.kind === 'var' || expr.kind === 'aggref') && expr.levelsUp > levels
-      ? { ...expr, levelsUp: expr.levelsUp + 1 }
-      : expr,
-  );
-  const columns = query.targetList.filter((entry) => !entry.junk);
-  const wanted = columns[column]?.expr;
-  assert(wanted !== undefined, 'a multiexpr Param picks a column of its SubLink');
-  const rte: RangeTblEntry = {
-    kind: 'rte',
-    rteKind: 'subquery',
-    alias: 's',
-    name: 's',
-    columnNames: columns.map((_, i) => `c${i + 1}`),
-    lateral: false,
-    inFromClause: true,
-    securityQuals: [],
-    query,
-    securityBarrier: false,
-    viewRelid: 0,
-    permission: 0,
-  };
-  const picked: VarExpr = {
-    ...systemVar(1, column + 1, typeOid),
-    collation: 'collation' in wanted ? wanted.collation : 0,
-  };
-  const outer: Query = {
-    ...emptySelect,
-    hasSubLinks: query.hasSubLinks,
-    rtable: [rte],
-    jointree: { kind: 'from', items: [{ kind: 'ref', rtindex: 1 }], quals: undefined },
-    targetList: [targetEntry(picked, 1)],
-  };
-  return { ...link, linkKind: 'expr', typeOid, query: outer };
-}
-
-function rowRules(
-  query: Query,
-  table: CatalogTable,
-  target: number,
-  catalog: CatalogSnapshot,
-  executors: ExecutorSupport,
-): RowRules {
-  if (query.commandType === 'delete') {
-    return { generated: undefined, checks: undefined, withCheck: undefined };
-  }
-  const base = tableRules(table, catalog, executors);
-  const options = query.withCheckOptions.filter((option) => option.qual !== undefined);
-  if (options.length === 0) return base;
-  const expandRow = (variable: VarExpr): readonly VarExpr[] =>
-    variable.attno === 0
-      ? table.columns.map((_, position) => columnVar(table, target, position))
-      : [variable];
-  const projection = planProjection(
-    options.map((option) => option.qual!),
-    query,
-    catalog,
-    executors,
-    expandRow,
-  );
-  return { ...base, withCheck: { options, projection } };
-}
-
-/** The rules that the table itself has, for INSERT, UPDATE and COPY alike. Their Vars have varno 1. */
-export function tableRules(
-  table: CatalogTable,
-  catalog: CatalogSnapshot,
-  executors: ExecutorSupport,
-): RowRules {
-  const generated = table.columns.flatMap((column, position) =>
-    column.generated === 'stored' && column.defaultExpr !== undefined
-      ? [{ position, expr: column.defaultExpr }]
-      : [],
-  );
-  const checks = [...table.checks].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const expandRow = (variable: VarExpr): readonly VarExpr[] =>
-    variable.attno === 0
-      ? table.columns.map((_, position) => columnVar(table, variable.varno, position))
-      : [variable];
-  return {
-    generated:
-      generated.length === 0
-        ? undefined
-        : {
-            positions: generated.map((item) => item.position),
-            projection: planProjection(
-              generated.map((item) => item.expr),
-              undefined,
-              catalog,
-              executors,
-              expandRow,
-            ),
-          },
-    checks:
-      checks.length === 0
-        ? undefined
-        : {
-            names: checks.map((check) => check.name),
-            projection: planProjection(
-              checks.map((check) => check.expr),
-              undefined,
-              catalog,
-              executors,
-              expandRow,
-            ),
-          },
-    withCheck: undefined,
-  };
 }

@@ -1,6 +1,6 @@
 import { PgError, SqlState } from '../../base/index.ts';
 import type { CatalogTable } from '../../catalog/types.ts';
-import type { RowRules } from '../../planner/plan-dml.ts';
+import type { RowRules } from '../../planner/row-rules.ts';
 import type { Projection } from '../../planner/projection.ts';
 import type { Row } from '../../types/value.ts';
 import type { Execution } from '../run-plan.ts';

@@ -8,4 +8,4 @@
 export { pgliteFallback } from './fallback-postgres.ts';
 export type { FallbackPostgres } from './fallback-postgres.ts';
 export { createPostgres, postgresSupports } from './run-postgres.ts';
-export type { EncodedResult, Postgres } from './run-postgres.ts';
+export type { Postgres } from './run-postgres.ts';

@@ -1,7 +1,6 @@
 import { notSupported } from '../../base/index.ts';
 import type { Query, RangeTblEntry } from '../../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../../catalog/types.ts';
-import type { PgliteField } from '../../pglite/index.ts';
 import { resolveVar, walk } from '../../planner/walk.ts';
 import { decodeUtf8 } from '../../types/utf8.ts';
 import { pgType } from '../../types/registry.ts';
@@ -15,29 +14,14 @@ import type { Materialized } from './materialize.ts';
 import { materializeScans } from './materialize.ts';
 import { sourceRelation } from './source.ts';
 
-export interface EncodedResult {
-  readonly fields: readonly PgliteField[];
-  /** DataRow bodies in the formats asked for. */
-  readonly rows: readonly Uint8Array[];
-}
-
 export interface Postgres {
   /** Columns of types that pgtide does not decode come as PostgreSQL's text of them. */
   readonly run: RunSelect;
-  /** The rows as PostgreSQL encodes them, of whatever types. Formats by Bind's rule. */
-  runEncoded(
-    query: Query,
-    context: ExecutionContext,
-    resultFormats: readonly number[],
-  ): Promise<EncodedResult>;
 }
 
 /** The executor that knows everything and holds nothing: rows go along with the question. */
 export function createPostgres(fallback: FallbackPostgres): Postgres {
-  return {
-    run: (query, context) => runPostgres(query, context, fallback),
-    runEncoded: (query, context, resultFormats) => execute(query, context, resultFormats, fallback),
-  };
+  return { run: (query, context) => runPostgres(query, context, fallback) };
 }
 
 async function* runPostgres(
