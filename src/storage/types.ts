@@ -279,6 +279,8 @@ export interface Storage {
    * a tenth or more than ten times the truth once the scope has been read.
    */
   estimateRows(table: StoredTable, scope: Scope): number;
+  /** Resolves when the scope has been measured for estimateRows; undefined: it has been already. */
+  rowsMeasured(table: StoredTable, scope: Scope): Promise<void> | undefined;
   files(tableId?: number): Promise<readonly ManifestFile[]>;
   /** User ids with rows in the table. */
   users(table: StoredTable): Promise<readonly string[]>;

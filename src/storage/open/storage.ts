@@ -2,7 +2,7 @@ import type { FilesDuckdb } from '../cold/duck.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 import { metaKey } from '../keys/keyspace.ts';
 import { manifestOf, removeMoved, removeTable, removeTruncated } from '../tiered/cleaning.ts';
-import { estimateRows } from '../tiered/estimates.ts';
+import { estimateRows, rowsMeasured } from '../tiered/estimates.ts';
 import { tableStats, tableUsers } from '../tiered/figures.ts';
 import { flushTable } from '../tiered/flush.ts';
 import { scanHotRows } from '../tiered/hot-scan.ts';
@@ -76,6 +76,7 @@ export function makeStorage(
     evictExpired: (table) => evictExpired(engine, engine.runtime(table)),
     stats: (table) => tableStats(engine, engine.runtime(table)),
     estimateRows: (table, scope) => estimateRows(engine, engine.runtime(table), scope),
+    rowsMeasured: (table, scope) => rowsMeasured(engine, engine.runtime(table), scope),
     files: (tableId) => manifestOf(engine, tableId),
     users: (table) => tableUsers(engine, engine.runtime(table)),
     sequences,

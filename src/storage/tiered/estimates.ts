@@ -29,8 +29,29 @@ export function estimateRows(engine: Engine, runtime: TableRuntime, scope: Scope
   if (known !== undefined) return Math.max(0, known);
   if (state.rowCounts.size >= scopesMax) state.rowCounts.clear();
   state.rowCounts.set(name, 0);
-  engine.background(measure(engine, runtime, all ? { kind: 'all' } : scope, state, name));
+  const measured = measure(engine, runtime, all ? { kind: 'all' } : scope, state, name);
+  engine.background(measured);
+  const under = measuring.get(state) ?? new Map<string, Promise<void>>();
+  measuring.set(state, under);
+  const done = (): void => void under.delete(name);
+  under.set(name, measured.then(done, done));
   return 0;
+}
+
+/** Scopes that are being measured. */
+const measuring = new WeakMap<TableState, Map<string, Promise<void>>>();
+
+/** Resolves when estimateRows knows the scope; undefined: it does. */
+export function rowsMeasured(
+  engine: Engine,
+  runtime: TableRuntime,
+  scope: Scope,
+): Promise<void> | undefined {
+  const { table } = runtime;
+  estimateRows(engine, runtime, scope);
+  const all = scope.kind === 'all' && table.kind === 'user';
+  const name = all ? allScopes : countName(scope.kind === 'one' ? scope.userId : '');
+  return measuring.get(engine.tableState(table.tableId))?.get(name);
 }
 
 export function countName(userId: string): string {
