@@ -56,20 +56,38 @@ export function statementContext(session: SessionState): StatementContext {
     snowflakeId: engine.snowflakeId,
     uuidV7: engine.uuidV7,
     sequences: sessionSequences(session),
-    setting: (name) => {
-      const lower = name.toLowerCase();
-      return showSetting(session, lower) ?? session.defaults.get(lower);
-    },
+    setting: settingReader(session),
     settings: settings.forPostgres,
+  };
+}
+
+/** Settings that the session itself can tell, as they are now, whatever changes later. By lower-case name. */
+function settingsNow(session: SessionState): (name: string) => string | undefined {
+  const { roles } = session;
+  const { all } = session.settings;
+  const userId = currentUserId(session);
+  const user = sessionUser(session);
+  return (name) => {
+    if (name === 'tide.user_id') return userId;
+    if (name === 'is_superuser') return roles.superuser ? 'on' : 'off';
+    if (name === 'session_authorization') return user;
+    return all.get(name) ?? ownSettings.get(name)?.initial;
+  };
+}
+
+/** current_setting for one statement: rows that it yields late are computed as its first ones. */
+function settingReader(session: SessionState): (name: string) => string | undefined {
+  const { defaults } = session;
+  const now = settingsNow(session);
+  return (name) => {
+    const lower = name.toLowerCase();
+    return now(lower) ?? defaults.get(lower);
   };
 }
 
 /** A setting that the session itself can tell; undefined: PostgreSQL has to be asked. */
 export function showSetting(session: SessionState, name: string): string | undefined {
-  if (name === 'tide.user_id') return currentUserId(session);
-  if (name === 'is_superuser') return session.roles.superuser ? 'on' : 'off';
-  if (name === 'session_authorization') return sessionUser(session);
-  return session.settings.get(name) ?? ownSettings.get(name)?.initial;
+  return settingsNow(session)(name);
 }
 
 function sessionSequences(session: SessionState): SessionSequences {

@@ -34,15 +34,16 @@ export async function flushTable(
   fields: readonly FieldDescription[],
 ): Promise<StatementResult> {
   const { engine, roles, transaction } = session;
-  const table = typeof relid === 'number' ? transaction.catalog.table(relid) : undefined;
-  if (table === undefined) {
-    throw new PgError(SqlState.undefinedTable, 'there is no stored table of that name');
-  }
-  if (transaction.inBlock) {
+  // What a statement before this one in the same message has changed is not committed yet.
+  if (transaction.inBlock || transaction.hasChanges) {
     throw new PgError(
       SqlState.activeSqlTransaction,
       'FLUSH TABLE cannot run inside a transaction block',
     );
+  }
+  const table = typeof relid === 'number' ? transaction.catalog.table(relid) : undefined;
+  if (table === undefined) {
+    throw new PgError(SqlState.undefinedTable, 'there is no stored table of that name');
   }
   requireOwner(table, roles);
   if (table.stored.kind === 'stream')

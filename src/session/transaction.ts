@@ -18,6 +18,8 @@ export interface SessionTransaction {
   readonly status: TransactionStatus;
   readonly inBlock: boolean;
   readonly active: boolean;
+  /** Something would be lost by ROLLBACK. */
+  readonly hasChanges: boolean;
   /** Microseconds since 2000-01-01 UTC: now(). */
   readonly startTime: bigint;
   /** The catalog as this session sees it. */
@@ -128,6 +130,9 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
   return {
     get status() {
       return state === 'failed' ? 'E' : state === 'block' ? 'T' : 'I';
+    },
+    get hasChanges() {
+      return ddl !== undefined || storage?.hasWrites === true;
     },
     get inBlock() {
       return state === 'block' || state === 'failed';

@@ -258,6 +258,24 @@ describe('functions of the server', () => {
     expect(await failure(`select current_setting('no.such')`)).toMatchObject({ code: '42704' });
   });
 
+  test('EXECUTE AS USER is seen by current_setting', async () => {
+    expect(await rows(`execute as user 'nina' (select current_setting('tide.user_id'))`)).toEqual([
+      ['nina'],
+    ]);
+    expect(await rows(`select current_setting('tide.user_id')`)).toEqual([['postgres']]);
+  });
+
+  test('FLUSH TABLE after changes that are not committed is 25001', async () => {
+    await run('create table t (id int primary key)');
+    expect(await failure('insert into t values (1); flush table t')).toMatchObject({
+      code: '25001',
+    });
+    expect(await failure('create table u (id int); flush table u')).toMatchObject({
+      code: '25001',
+    });
+    expect(await rows('select * from t')).toEqual([]);
+  });
+
   test('tide.flush() takes a name, qualified or not', async () => {
     await run('create table t (id int primary key); insert into t values (1), (2)');
     const flushed = async (name: string): Promise<string | undefined> => {
