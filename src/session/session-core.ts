@@ -13,6 +13,8 @@ import { readRole } from './roles.ts';
 import type { QueryInput } from './run-query.ts';
 import { runQuery } from './run-query.ts';
 import type { SettingsStore } from './settings.ts';
+import type { SlotMap } from './slot-map.ts';
+import { createSlotMap } from './slot-map.ts';
 import { durationMs } from './settings.ts';
 import type { CopyIn, Portal, Prepared, SessionState, StatementResult } from './state.ts';
 import { createTransaction, inFailedTransaction, refuseWrites } from './transaction.ts';
@@ -41,7 +43,7 @@ export interface CopyState {
 /** What both protocols stand on: one statement at a time, its transaction, its timers, its end. */
 export interface SessionCore {
   readonly state: SessionState;
-  readonly readers: Map<Portal, ResultReader>;
+  readonly readers: SlotMap<Portal, ResultReader>;
   copying: CopyState | undefined;
   /** Starts the clock and the timeout of a statement, and makes it cancellable. */
   beginStatement(text: string): void;
@@ -69,7 +71,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
   const { engine, client, output, processId, settings } = parts;
   const { writer } = output;
   const transaction = createTransaction(engine, settings);
-  const readers = new Map<Portal, ResultReader>();
+  const readers = createSlotMap<Portal, ResultReader>();
   let controller = new AbortController();
   let busy = false;
   let queryText = '';
@@ -85,7 +87,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     settings,
     transaction,
     prepared: new Map(),
-    portals: new Map(),
+    portals: createSlotMap(),
     defaults: parts.defaults,
     roles: parts.roles,
     statementTime: 0n,

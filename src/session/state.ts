@@ -9,6 +9,7 @@ import type { Planned } from './planned.ts';
 import type { RoleFacts } from './roles.ts';
 import type { SettingsStore } from './settings.ts';
 import type { SessionTransaction } from './transaction.ts';
+import type { SlotMap } from './slot-map.ts';
 
 /** A prepared statement: parsed, analyzed once, planned against one catalog version. */
 export interface Prepared {
@@ -103,7 +104,7 @@ export interface SessionState {
   readonly defaults: ReadonlyMap<string, string>;
   readonly transaction: SessionTransaction;
   readonly prepared: Map<string, Prepared>;
-  readonly portals: Map<string, Portal>;
+  readonly portals: SlotMap<string, Portal>;
   roles: RoleFacts;
   /** Microseconds since 2000-01-01 UTC. */
   statementTime: bigint;

@@ -48,6 +48,13 @@ export interface TableState {
   readonly loadingMaxKeys: Set<string>;
 }
 
+/** A statement's reader without a snapshot. An array holds them: a Set that shrinks and grows all the time costs the scavenger. */
+export interface UnfixedReader {
+  fix(): void;
+  /** Where it is in the array; -1: not in it. */
+  at: number;
+}
+
 /** What the parts of the storage engine share. */
 export interface Engine {
   readonly store: HotStore;
@@ -63,7 +70,7 @@ export interface Engine {
   readonly bulks: Map<number, BulkRecord>;
   readonly listeners: Set<(commit: CommitEvent) => void>;
   /** Statements that have read without a snapshot; they get theirs before the next batch is written. */
-  readonly unfixedReaders: Set<{ fix(): void }>;
+  readonly unfixedReaders: UnfixedReader[];
   /** Whether sequence reservations wait for the next group. */
   sequencesDirty(): boolean;
   /** Told of each committed transaction, for what follows in the background. */

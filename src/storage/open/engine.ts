@@ -46,7 +46,7 @@ export async function openEngine(
     cold: makeCold(() => engine),
     bulks: await loadBulks(store),
     listeners: new Set(),
-    unfixedReaders: new Set(),
+    unfixedReaders: [],
     closing: closing.signal,
     tableState(tableId) {
       let state = tableStates.get(tableId);
@@ -79,7 +79,9 @@ export async function openEngine(
     },
   };
   sequencer.beforeWrite(() => {
-    for (const reader of engine.unfixedReaders) reader.fix();
+    // From the end, as each takes itself out.
+    const { unfixedReaders } = engine;
+    for (let i = unfixedReaders.length - 1; i >= 0; i--) unfixedReaders[i]!.fix();
   });
   return {
     engine,

@@ -1,4 +1,4 @@
-import type { Engine, TableState } from '../engine.ts';
+import type { Engine, TableState, UnfixedReader } from '../engine.ts';
 import type { HotSnapshot } from '../hot/types.ts';
 import { Keyspace, scopePrefix, stateKey, tablePrefix } from '../keys/keyspace.ts';
 import type { ScopeRecord, TableRecord } from '../records.ts';
@@ -36,11 +36,11 @@ export function createReader(engine: Engine): Reader {
   let snapshotSeq = 0;
   let holders = 1;
   const memo = new Map<string, Limits>();
-  const self = { fix };
+  const self: UnfixedReader = { fix, at: -1 };
 
   function fix(): void {
     if (snapshot !== undefined) return;
-    engine.unfixedReaders.delete(self);
+    takeOut(engine.unfixedReaders, self);
     snapshot = engine.store.snapshot();
     // While a batch is being written, only the snapshot itself can tell whether it holds it.
     snapshotSeq = engine.sequencer.writing
@@ -51,7 +51,7 @@ export function createReader(engine: Engine): Reader {
     if (snapshot === undefined) {
       // Nothing is being written: the store stays as it is until beforeWrite, which fixes this reader.
       if (engine.sequencer.writing) fix();
-      else engine.unfixedReaders.add(self);
+      else if (self.at < 0) self.at = engine.unfixedReaders.push(self) - 1;
     }
     return engine.store.getSync(key, snapshot);
   };
@@ -80,10 +80,21 @@ export function createReader(engine: Engine): Reader {
     },
     release() {
       if (--holders > 0) return;
-      engine.unfixedReaders.delete(self);
+      takeOut(engine.unfixedReaders, self);
       snapshot?.release();
     },
   };
+}
+
+function takeOut(readers: UnfixedReader[], reader: UnfixedReader): void {
+  const { at } = reader;
+  if (at < 0) return;
+  const last = readers.pop()!;
+  if (last !== reader) {
+    readers[at] = last;
+    last.at = at;
+  }
+  reader.at = -1;
 }
 
 /** Everything accepted so far; what writers check against. */
