@@ -33,8 +33,12 @@ export function estimateRows(engine: Engine, runtime: TableRuntime, scope: Scope
   engine.background(measured);
   const under = measuring.get(state) ?? new Map<string, Promise<void>>();
   measuring.set(state, under);
-  const done = (): void => void under.delete(name);
-  under.set(name, measured.then(done, done));
+  const end = async (): Promise<void> => {
+    // Background work reports its own failure; here only its end counts.
+    await Promise.allSettled([measured]);
+    under.delete(name);
+  };
+  under.set(name, end());
   return 0;
 }
 
