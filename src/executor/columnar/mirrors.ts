@@ -1,5 +1,4 @@
 import type { Duckdb } from '../../duckdb/index.ts';
-import { SystemColumn } from '../../planner/nodes.ts';
 import type {
   CommitEvent,
   Storage,
@@ -7,9 +6,8 @@ import type {
   StoredRow,
   StoredTable,
 } from '../../storage/types.ts';
-import { sharedScope } from '../../storage/types.ts';
-import { loadHotRows } from './hot-rows.ts';
-import type { LoadedRows } from './hot-rows.ts';
+import type { MirrorBase } from './mirror-base.ts';
+import { attnosOf, mergeMirror, readMirror } from './mirror-base.ts';
 import type { MirrorChanges } from './mirror-changes.ts';
 import { keyReader, loadChanges, readHotRows } from './mirror-changes.ts';
 import type { SharedTables } from './shared-table.ts';
@@ -18,6 +16,8 @@ import { sharedTables } from './shared-table.ts';
 /** Hot rows mirrored of all tables together. */
 const mirrorRowsMax = 8_000_000;
 const mirrorBytesMax = 512 * 1024 * 1024;
+const fits = (rows: number, bytes: number): boolean =>
+  rows <= mirrorRowsMax && bytes <= mirrorBytesMax;
 /** Changed rows that are kept beside a mirror; more are merged into a new one. */
 const changesMax = 4_096;
 /** Changed keys remembered between two queries; with more, the mirror is made anew. */
@@ -25,12 +25,9 @@ const dirtyKeysMax = 100_000;
 /** Tables whose changes are noted. */
 const tablesMax = 1_024;
 
-/** Hot rows of one shared table as of one version, in a DuckDB table of its own that never changes. */
-type Base = LoadedRows & { readonly name: string };
-
 /** What a query reads instead of the hot rows: the mirror, and what has changed since. */
 export interface MirrorView {
-  readonly base: Base;
+  readonly base: MirrorBase;
   readonly changes: MirrorChanges | undefined;
   release(): void;
 }
@@ -55,7 +52,9 @@ interface Mirrored {
   readonly table: StoredTable;
   /** As far as its changes have been noted. */
   version: number;
-  base: { readonly version: number; readonly tables: SharedTables<Base | undefined> } | undefined;
+  base:
+    | { readonly version: number; readonly tables: SharedTables<MirrorBase | undefined> }
+    | undefined;
   size: { readonly rows: number; readonly bytes: number } | undefined;
   /** Keys changed since the base, by their bytes; the version at which they last did. */
   readonly dirty: Map<string, { readonly key: Uint8Array; readonly version: number }>;
@@ -71,21 +70,15 @@ let names = 0;
 
 const isSame = (a: StoredTable, b: StoredTable): boolean => a.schemaVersion === b.schemaVersion;
 
-const attnosOf = (table: StoredTable): readonly number[] => [
-  ...table.columns.map((column) => column.id),
-  SystemColumn.seq,
-  SystemColumn.updated,
-  SystemColumn.deleted,
-  SystemColumn.rowKey,
-];
-
 /** Least recently used mirrors go first when the bounds are reached. */
 export function createMirrors(duckdb: () => Promise<Duckdb>): Mirrors {
   /** By table, in order of use. */
   const mirrored = new Map<number, Mirrored>();
   let listening: { readonly storage: Storage; readonly stop: () => void } | undefined;
 
-  const baseTables = (value: Promise<Base | undefined>): SharedTables<Base | undefined> =>
+  const baseTables = (
+    value: Promise<MirrorBase | undefined>,
+  ): SharedTables<MirrorBase | undefined> =>
     sharedTables(value, (base) => (base ? [base.name] : []), duckdb);
 
   function forget(entry: Mirrored): void {
@@ -132,29 +125,7 @@ export function createMirrors(duckdb: () => Promise<Duckdb>): Mirrors {
     }
   }
 
-  async function build(
-    table: StoredTable,
-    transaction: StorageTransaction,
-    storage: Storage,
-  ): Promise<Base | undefined> {
-    const duck = await duckdb();
-    const connection = await duck.acquire();
-    const name = `mirror_${++names}`;
-    try {
-      const batches = storage.scanHot(transaction, table, {
-        scope: sharedScope,
-        includeDeleted: true,
-      });
-      const loaded = await loadHotRows(connection, name, table, attnosOf(table), batches, {
-        keep: (rows, bytes) => rows <= mirrorRowsMax && bytes <= mirrorBytesMax,
-      });
-      return loaded && { ...loaded, name };
-    } finally {
-      duck.release(connection);
-    }
-  }
-
-  function setBase(entry: Mirrored, version: number, value: Promise<Base | undefined>): void {
+  function setBase(entry: Mirrored, version: number, value: Promise<MirrorBase | undefined>): void {
     entry.base?.tables.giveUp();
     entry.changes?.tables.giveUp();
     entry.base = { version, tables: baseTables(value) };
@@ -189,26 +160,6 @@ export function createMirrors(duckdb: () => Promise<Duckdb>): Mirrors {
       keys: dirty.map(([, one]) => one.key),
       rows: [...rows.values()].filter((row) => row !== undefined),
     };
-  }
-
-  /** A new base with the changes in it. */
-  async function merge(base: Base, changes: MirrorChanges): Promise<Base> {
-    const duck = await duckdb();
-    const connection = await duck.acquire();
-    const name = `mirror_${++names}`;
-    try {
-      await connection.run(
-        `CREATE TABLE ${name} AS SELECT b.* FROM ${base.name} AS b ANTI JOIN ${changes.gone} AS x ON ${changes.sameKey} UNION ALL SELECT * FROM ${changes.now.name}`,
-      );
-      const counted = await connection.runAndReadAll(
-        `SELECT CAST(count(*) AS INTEGER) FROM ${name}`,
-      );
-      const rows = counted.getRows()[0]![0] as number;
-      const perRow = base.bytes / Math.max(1, base.rows);
-      return { name, select: base.select, rows, bytes: Math.round(perRow * rows) };
-    } finally {
-      duck.release(connection);
-    }
   }
 
   /** The changes up to `version`, held for the caller. */
@@ -276,7 +227,7 @@ export function createMirrors(duckdb: () => Promise<Duckdb>): Mirrors {
       if (!entry || !isSame(entry.table, table)) return undefined;
       const trackable = keyReader(table) !== undefined;
       if (entry.base === undefined || (!trackable && entry.base.version < version)) {
-        setBase(entry, version, build(table, transaction, storage));
+        setBase(entry, version, readMirror(duckdb, table, transaction, storage, fits));
       }
       const { base } = entry;
       if (base === undefined || version < base.version) return undefined;
@@ -313,7 +264,7 @@ export function createMirrors(duckdb: () => Promise<Duckdb>): Mirrors {
           setBase(
             entry,
             version,
-            merge(made, changes).finally(() => inPlace.forEach((one) => one())),
+            mergeMirror(duckdb, made, changes).finally(() => inPlace.forEach((one) => one())),
           );
           const merged = entry.base!;
           const releaseMerged = merged.tables.hold();
