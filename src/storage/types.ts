@@ -130,7 +130,12 @@ export interface StorageTransaction {
   /** The same at once, for rows whose current version is hot or in the overlay; `'unknown'` otherwise. */
   getByKeySync(table: StoredTable, key: Uint8Array): StoredRow | undefined | 'unknown';
   /** By full primary key (parallel to table.primaryKey); undefined when absent or deleted. */
-  get(table: StoredTable, userId: string, key: readonly Value[]): Promise<StoredRow | undefined>;
+  get(
+    table: StoredTable,
+    userId: string,
+    key: readonly Value[],
+    options?: { readonly stats?: ScanStats },
+  ): Promise<StoredRow | undefined>;
   /**
    * The same without leaving the tick, when the hot store and memory alone can answer; `'unknown'` when the cold tier
    * must be asked.

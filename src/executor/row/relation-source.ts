@@ -91,10 +91,14 @@ export function createRelationSource(
       if (point) {
         const rows: StoredRow[] = [];
         for (const key of point.keys) {
-          const row = await transaction.get(stored, point.userId, key);
+          // Each key looks among the same files; the cold tier counts the rows that it gives.
+          const one: ScanStats = { hotRows: 0, coldRows: 0, filesKnown: 0, filesOpened: 0 };
+          const row = await transaction.get(stored, point.userId, key, { stats: one });
+          stats.filesKnown = Math.max(stats.filesKnown, one.filesKnown);
+          stats.filesOpened += one.filesOpened;
+          stats.coldRows += one.coldRows;
           if (row) {
-            if (row.tier === 'cold') stats.coldRows++;
-            else stats.hotRows++;
+            if (row.tier === 'hot') stats.hotRows++;
             rows.push(row);
           }
         }

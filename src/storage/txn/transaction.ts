@@ -127,7 +127,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       if (found.kind === 'cold?') return 'unknown';
       return found.kind === 'row' ? found.row : undefined;
     },
-    async get(table, userId, key) {
+    async get(table, userId, key, options) {
       checkRows();
       if (state.spills.length > 0) await settleSpills(state);
       const runtime = engine.runtime(table);
@@ -136,6 +136,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
         runtime,
         userId,
         runtime.keyOfValues(userId, key),
+        options?.stats,
       );
       return row === 'foreign' || row?.deleted === true ? undefined : row;
     },
