@@ -21,12 +21,27 @@ function error(messages: readonly BackendMessage[]): unknown {
   return messages.find(({ type }) => type === 'ErrorResponse');
 }
 
+/** Resolves once another session's pg_sleep has begun, and a moment later. */
+async function untilRunning(client: WireClient): Promise<void> {
+  for (;;) {
+    client.send(
+      frontend.query(
+        `select 1 from system.sessions where state = 'active' and query like 'select pg_sleep%'`,
+      ),
+    );
+    const answers = await client.until('ReadyForQuery');
+    if (answers.some(({ type }) => type === 'DataRow')) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 200));
+}
+
 test('a running statement ends, idle clients go at once, nobody new comes in', async () => {
   server = await startServerProcess();
   const running = await WireClient.open(server.port, identity);
   const idle = await WireClient.open(server.port, identity);
-  running.send(frontend.query('select pg_sleep(1.5); select 42'));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  running.send(frontend.query('select pg_sleep(2.5); select 42'));
+  await untilRunning(idle);
   const { port } = server;
   const stopped = server.stop();
   expect(error(await idle.untilEnd())).toMatchObject(shutDown);
@@ -43,7 +58,8 @@ test('a statement that takes longer than the drain is ended', async () => {
   server = await startServerProcess({ args: ['--drain-timeout-ms', '300'] });
   const running = await WireClient.open(server.port, identity);
   running.send(frontend.query('select pg_sleep(60)'));
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const idle = await WireClient.open(server.port, identity);
+  await untilRunning(idle);
   const started = performance.now();
   expect(await server.stop()).toBe(0);
   expect(performance.now() - started).toBeLessThan(10_000);
