@@ -5,7 +5,7 @@ import { bindParameters } from './bind-params.ts';
 import { readResult } from './portal.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
 import { lostRace, lostRacesMax } from './race.ts';
-import { runQueryNow } from './run-query.ts';
+import { runQueryNow, startInsertNow } from './run-query.ts';
 import { describeFields, sendCopy } from './send.ts';
 import type { SessionCore } from './session-core.ts';
 import type { Portal, Prepared, StatementResult } from './state.ts';
@@ -152,7 +152,9 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
       return undefined;
     }
     transaction.start();
-    if (!readers.has(portal) && core.roleIsFresh() && isQuery(prepared.statement)) {
+    // A logged statement goes the way that takes its time.
+    const mayBeBrief = engine.logMinDurationStatementMs < 0 && core.roleIsFresh();
+    if (!readers.has(portal) && mayBeBrief && isQuery(prepared.statement)) {
       const result = runQueryNow(state, prepared, portal);
       if (result?.kind === 'rowsNow') {
         const reader = readResult(state, result, portal.resultFormats);
@@ -164,8 +166,23 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
           return undefined;
         }
       }
+      const alone = aloneWith(portal);
+      const inserting = startInsertNow(state, prepared, portal);
+      if (inserting !== undefined) {
+        lone = alone;
+        if (!(inserting instanceof Promise) && inserting.kind === 'done') {
+          completed(portal, inserting.tag);
+          return undefined;
+        }
+        return executeSlowly(portal, message.rowsMax, Promise.resolve(inserting));
+      }
     }
     return executeSlowly(portal, message.rowsMax);
+  }
+
+  /** What `lone` is once the portal's statement has begun. */
+  function aloneWith(portal: Portal): NonNullable<typeof lone> {
+    return lone === undefined && !transaction.inBlock ? { portal, mark: writer.mark() } : 'several';
   }
 
   function completed(portal: Portal, tag: string | undefined): void {
@@ -178,13 +195,17 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
     writer.commandComplete(tag);
   }
 
-  async function executeSlowly(portal: Portal, rowsMax: number): Promise<void> {
+  /** `started`: the statement has begun already. */
+  async function executeSlowly(
+    portal: Portal,
+    rowsMax: number,
+    started?: Promise<StatementResult>,
+  ): Promise<void> {
     const startMs = engine.clock.monotonicMs();
     let reader = readers.get(portal);
     if (reader === undefined) {
-      const first = lone === undefined && !transaction.inBlock;
-      lone = first ? { portal, mark: writer.mark() } : 'several';
-      const result = await runUntilWon(portal);
+      if (started === undefined) lone = aloneWith(portal);
+      const result = await runUntilWon(portal, started);
       if (result.kind === 'copyIn') {
         const { copy } = result;
         writer.copyInResponse(copy.format, copy.columnCount);
@@ -203,10 +224,15 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
   }
 
   /** Runs a portal's statement; a lone one starts over when another commit has changed a row under it. */
-  async function runUntilWon(portal: Portal): Promise<StatementResult> {
+  async function runUntilWon(
+    portal: Portal,
+    started?: Promise<StatementResult>,
+  ): Promise<StatementResult> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await core.run(portal.prepared, portal);
+        return await (attempt === 1 && started !== undefined
+          ? started
+          : core.run(portal.prepared, portal));
       } catch (error) {
         if (lone === 'several' || !lostRace(error) || attempt >= lostRacesMax) throw error;
         await transaction.rollback();

@@ -1,5 +1,7 @@
 import { PgError, SqlState, assert, unreachable } from '../base/index.ts';
 import { runDml } from '../executor/dml/dml.ts';
+import type { DmlResult } from '../executor/dml/dml.ts';
+import { startInsert } from '../executor/dml/insert.ts';
 import type { DmlPlan } from '../planner/plan-dml.ts';
 import type { SelectPlan } from '../planner/nodes.ts';
 import type { Execution } from '../executor/run-plan.ts';
@@ -66,6 +68,31 @@ export function runQueryNow(
   return { kind: 'rowsNow', fields: prepared.fields ?? [], rows, tag: selectTag };
 }
 
+/**
+ * An INSERT on a valid plan, begun within the call and often done with it; undefined when it is none, or may not be run this
+ * way.
+ */
+export function startInsertNow(
+  session: SessionState,
+  prepared: Prepared,
+  input: QueryInput,
+): StatementResult | Promise<StatementResult> | undefined {
+  const planned = validPlan(session, prepared);
+  if (planned?.kind !== 'dml' || planned.plan.kind !== 'insert') return undefined;
+  if (session.transaction.readOnly || prepared.statement?.executeAs !== undefined) return undefined;
+  const result = startInsert(planned.plan, execution(session, prepared, input));
+  return result instanceof Promise
+    ? result.then((done) => dmlResult(prepared, 'insert', done))
+    : dmlResult(prepared, 'insert', result);
+}
+
+function dmlResult(prepared: Prepared, kind: DmlPlan['kind'], result: DmlResult): StatementResult {
+  const tag = (rows: number): string => dmlTag(kind, rows);
+  return result.rows === undefined
+    ? { kind: 'done', tag: tag(result.count) }
+    : { kind: 'rowsNow', fields: prepared.fields ?? [], rows: result.rows, tag };
+}
+
 export async function runQuery(
   session: SessionState,
   prepared: Prepared,
@@ -80,10 +107,7 @@ export async function runQuery(
     }
     case 'dml': {
       const result = await runDml(planned.plan, execution(session, prepared, input));
-      const tag = (rows: number): string => dmlTag(planned.plan.kind, rows);
-      return result.rows === undefined
-        ? { kind: 'done', tag: tag(result.count) }
-        : { kind: 'rowsNow', fields, rows: result.rows, tag };
+      return dmlResult(prepared, planned.plan.kind, result);
     }
     case 'verbatim': {
       const { engine, settings } = session;

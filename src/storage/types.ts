@@ -173,6 +173,11 @@ export interface StorageTransaction {
   /** Writes a catalog, job or sequence entry in the same commit; undefined deletes it. */
   putMeta(key: string, value: Uint8Array | undefined): void;
   /**
+   * One row at once, when the hot store alone can tell that its keys are free; false: nothing was done, use insertMany
+   * (which knows of conflicts too).
+   */
+  insertNow(table: StoredTable, userId: string, values: Row): boolean;
+  /**
    * Bulk path for COPY: rows are inserted without one promise each. Returns the conflict that stopped it, if any, with
    * the index of the row in the batch.
    */

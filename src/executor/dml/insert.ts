@@ -8,7 +8,7 @@ import type { DmlResult } from './dml.ts';
 import { project, slotReader } from './projections.ts';
 import type { Touched } from './returning.ts';
 import { returningRows } from './returning.ts';
-import { applyRules } from './rules.ts';
+import { applyRules, applyRulesSync } from './rules.ts';
 import { uniqueViolation } from './violations.ts';
 
 /** Whose row an INSERT makes. */
@@ -16,7 +16,36 @@ export function targetUser(plan: Pick<InsertPlan, 'table'>, execution: Execution
   return plan.table.stored.kind === 'user' ? execution.statement.userId : '';
 }
 
-export async function runInsert(plan: InsertPlan, execution: Execution): Promise<DmlResult> {
+/**
+ * A lone row that needs neither waiting nor RETURNING goes in within the call; anything else goes on as runInsert does, with
+ * the source's rows if they have been computed (a sequence has moved by then).
+ */
+export function startInsert(
+  plan: InsertPlan,
+  execution: Execution,
+): DmlResult | Promise<DmlResult> {
+  const plain = plan.onConflict ?? plan.returning ?? plan.own;
+  const source = plain === undefined ? runPlanSync(plan.source, execution) : undefined;
+  if (source?.length === 1) {
+    const { table, positions } = plan;
+    const row: Row = new Array<null>(table.columns.length).fill(null);
+    for (let i = 0; i < positions.length; i++) row[positions[i]!] = source[0]![i] ?? null;
+    execution.signal.throwIfAborted();
+    if (
+      applyRulesSync(plan.rules, table, [row], execution) &&
+      execution.transaction.insertNow(table.stored, targetUser(plan, execution), row)
+    ) {
+      return { count: 1, rows: undefined };
+    }
+  }
+  return runInsert(plan, execution, source);
+}
+
+export async function runInsert(
+  plan: InsertPlan,
+  execution: Execution,
+  computed?: readonly Row[],
+): Promise<DmlResult> {
   const { table } = plan;
   const userId = targetUser(plan, execution);
   const touched: Touched[] = [];
@@ -70,7 +99,7 @@ export async function runInsert(plan: InsertPlan, execution: Execution): Promise
     }
   };
 
-  const immediate = runPlanSync(plan.source, execution);
+  const immediate = computed ?? runPlanSync(plan.source, execution);
   if (immediate !== undefined) await insertBatch(immediate);
   else for await (const batch of runPlan(plan.source, execution)) await insertBatch(batch);
   return { count, rows: await returningRows(plan, touched, execution) };

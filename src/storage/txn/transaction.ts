@@ -202,6 +202,10 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       state.meta ??= new Map();
       state.meta.set(key, value);
     },
+    insertNow(table, userId, values) {
+      check();
+      return insertNow(state, table, userId, values);
+    },
     async insertMany(table, userId, rows) {
       check();
       return await insertMany(state, table, userId, rows);
@@ -258,6 +262,29 @@ async function abandon(state: TransactionState): Promise<void> {
   await Promise.allSettled(state.spills.splice(0));
   if (state.bulkId === 0 || state.engine.sequencer.failure !== undefined) return;
   await removeBulk(state.engine, state.bulkId);
+}
+
+function insertNow(
+  state: TransactionState,
+  table: StoredTable,
+  userId: string,
+  values: Row,
+): boolean {
+  if (state.spills.length > 0 || state.runs.length > 0) return false;
+  const { engine } = state;
+  const runtime = engine.runtime(table);
+  const overlay = overlayOf(state, table);
+  const scope = scopeText(userId);
+  const rising = !runtime.hiddenKey && !isTruncated(overlay, userId);
+  const key = newRowKey(state, runtime, userId, values);
+  const ownMax = overlay.maxKeys.get(scope);
+  const fresh = rising && isNewMax(engine, table.tableId, scope, key, ownMax);
+  const context = latestContext(state, table);
+  const now = engine.clock.now();
+  if (insertRowSync(state, context, runtime, userId, values, key, fresh, now) === undefined)
+    return false;
+  if (rising && (ownMax === undefined || key.compare(ownMax) > 0)) overlay.maxKeys.set(scope, key);
+  return true;
 }
 
 async function insertMany(
