@@ -58,8 +58,10 @@ class Moved extends Error {}
 /** Commits what the transaction has written; see StorageTransaction.commit for the errors. */
 export async function commitTransaction(state: TransactionState, sync: boolean): Promise<number> {
   for (;;) {
-    await recheckMoved(state);
-    await recheckMovedRuns(state, state.runs);
+    if (mayHaveMoved(state)) {
+      await recheckMoved(state);
+      await recheckMovedRuns(state, state.runs);
+    }
     try {
       return await submitCommit(state, sync);
     } catch (error) {
@@ -69,7 +71,16 @@ export async function commitTransaction(state: TransactionState, sync: boolean):
   }
 }
 
-async function submitCommit(state: TransactionState, sync: boolean): Promise<number> {
+/** Whether a flush may have taken rows away that the transaction has looked at; only then there is something to wait for. */
+function mayHaveMoved(state: TransactionState): boolean {
+  if (state.runs.length > 0) return true;
+  for (const { table } of state.overlays.values()) {
+    if (state.engine.tableState(table.tableId).lastMoved !== 0) return true;
+  }
+  return false;
+}
+
+function submitCommit(state: TransactionState, sync: boolean): Promise<number> {
   const { engine } = state;
   const touched = [...state.overlays.values()].filter(
     (overlay) =>
@@ -83,7 +94,7 @@ async function submitCommit(state: TransactionState, sync: boolean): Promise<num
     ...state.runs.map((run) => run.table.tableId),
     ...(state.spilledTables?.keys() ?? []),
   ]);
-  return await engine.sequencer.submit({
+  return engine.sequencer.submit({
     sync,
     takesSeq: true,
     validate: () => {

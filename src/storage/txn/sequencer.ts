@@ -172,10 +172,14 @@ export function createSequencer(store: HotStore): Sequencer {
     for (const wake of idle.splice(0)) wake();
   }
 
-  const sequencer: Sequencer = {
-    counters,
-    async submit(request) {
-      while (full()) await new Promise<void>((resolve) => room.push(resolve));
+  async function submitWhenRoom(request: CommitRequest): Promise<number> {
+    while (full()) await new Promise<void>((resolve) => room.push(resolve));
+    return accept(request);
+  }
+
+  /** Takes the commit into the group that gathers, within the call. */
+  function accept(request: CommitRequest): Promise<number> {
+    try {
       if (failure !== undefined) throw failure;
       assert(!stopped, 'a commit after close');
       request.validate?.();
@@ -189,7 +193,16 @@ export function createSequencer(store: HotStore): Sequencer {
         group.waiting.push({ resolve, reject, seq, request });
       });
       schedule();
-      return await done;
+      return done;
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  const sequencer: Sequencer = {
+    counters,
+    submit(request) {
+      return full() ? submitWhenRoom(request) : accept(request);
     },
     async room() {
       while (full()) await new Promise<void>((resolve) => room.push(resolve));
