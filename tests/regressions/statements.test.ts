@@ -206,6 +206,45 @@ describe('INSERT … ON CONFLICT', () => {
   });
 });
 
+describe('COPY', () => {
+  test('numbers rows beside a default that only PostgreSQL computes', async () => {
+    await run(
+      "create table c (id bigserial primary key, a text, y text default to_char(date '2024-02-03', 'YYYY/MM'))",
+    );
+    const { default: copyStreams } = await import('pg-copy-streams');
+    const stream = client.query(copyStreams.from('copy c (a) from stdin'));
+    stream.end('one\ntwo\n');
+    await new Promise((resolve, reject) => stream.on('finish', resolve).on('error', reject));
+    expect(await rows('select id::int, a, y from c order by id')).toEqual([
+      [1, 'one', '2024/02'],
+      [2, 'two', '2024/02'],
+    ]);
+  });
+});
+
+describe('after a flush', () => {
+  test('rows written since are seen, also by their own transaction', async () => {
+    await run('create table f (id int primary key, v int); insert into f values (1, 1), (2, 2)');
+    await run('flush table f');
+    expect(await rows('select * from f order by id')).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+    await run('begin; insert into f values (3, 3); update f set v = 20 where id = 2');
+    const changed = [
+      [1, 1],
+      [2, 20],
+      [3, 3],
+    ];
+    expect(await rows('select * from f order by id')).toEqual(changed);
+    await run('commit');
+    expect(await rows('select * from f order by id')).toEqual(changed);
+    await run('flush table f');
+    await run('delete from f where id = 1');
+    expect(await rows('select * from f order by id')).toEqual(changed.slice(1));
+  });
+});
+
 describe('UPDATE', () => {
   test('SET (a, b) = (SELECT …) takes both columns of one row', async () => {
     await run('create table t (id int primary key, a int, b text)');

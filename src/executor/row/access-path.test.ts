@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { compileScalars } from './evaluate.ts';
 import { runRow, runRowSync } from './run-select.ts';
 import { createTestDatabase } from './database.test-support.ts';
 import type { TestDatabase } from './database.test-support.ts';
@@ -110,23 +109,4 @@ test('what is not exact is refused by name before it runs', async () => {
   ] as const) {
     expect(await database.unsupported(sql)).toBe(why);
   }
-});
-
-test('expressions of DML over placed rows', async () => {
-  const { query, context } = await database.prepare(
-    'select id + 1, name || city, (select max(o.id) from orders o where o.user_id = u.id) from users u',
-  );
-  const rte = query.rtable[0]!;
-  const table = context.catalog.table(rte.rteKind === 'relation' ? rte.relid : 0)!;
-  const scalars = compileScalars(
-    query.targetList.map((target) => target.expr),
-    { catalog: context.catalog, tables: new Map([[1, table]]), rtable: query.rtable },
-  );
-  if ('unsupported' in scalars) throw new Error(scalars.unsupported);
-  expect(scalars.needsTables).toBe(true);
-  const run = await scalars.start(context);
-  run.place(1, { values: [5, 'x', null] });
-  expect([0, 1, 2].map((index) => run.evaluate(index))).toEqual([6, null, 1605n]);
-  run.place(1, { values: [6, 'x', 'y'] });
-  expect([0, 1, 2].map((index) => run.evaluate(index))).toEqual([7, 'xy', 1606n]);
 });

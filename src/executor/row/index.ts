@@ -1,5 +1,5 @@
 /**
- * executor/row: SELECT as compiled closures over typed rows, straight on storage; and the scalar expressions of DML.
+ * executor/row: SELECT as compiled closures over typed rows, straight on storage.
  *
  * A Query tree is compiled once (compiled-query.ts keeps the result by the tree's identity): compile-select.ts makes FROM a
  * pipeline (pipeline.ts, join.ts) whose driving table's rows are pushed through as storage gives them, while every other
@@ -10,7 +10,6 @@
  * To debug a wrong answer, add the statement to run-select.test.ts, which asks PostgreSQL itself.
  */
 export { rowSupports } from './compiled-query.ts';
-export type { CompiledScalars, ScalarNames, ScalarRun } from './evaluate.ts';
 export type { SlotRow } from './frame.ts';
 export { runRow, runRowSync } from './run-select.ts';
 export type { RowCatalog } from './scope.ts';
