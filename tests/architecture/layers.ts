@@ -25,10 +25,12 @@ const belowSession: readonly string[] = [
   'auth',
   'system',
   'duckdb',
+  'locks',
   'pglite',
 ];
 
 const storageParts: readonly string[] = [
+  'locks',
   'storage',
   'storage/types.ts',
   'storage/tuple',
@@ -46,6 +48,7 @@ export const layers: readonly Layer[] = [
   { name: 'protocol', mayImport: [] },
   { name: 'sql', mayImport: [] },
   { name: 'duckdb', mayImport: [] },
+  { name: 'locks', mayImport: [] },
   { name: 'pglite', mayImport: [] },
   // The Query tree's types: a leaf, so that the catalog can hold analysed expressions (defaults, checks).
   { name: 'analyzer/tree.ts', mayImport: [] },
@@ -60,6 +63,7 @@ export const layers: readonly Layer[] = [
     name: 'executor',
     mayImport: [
       'planner',
+      'locks',
       'storage',
       'duckdb',
       'pglite',
@@ -69,7 +73,7 @@ export const layers: readonly Layer[] = [
     ],
   },
   // What callers of storage are promised: open to the planner too, which chooses among indexes.
-  { name: 'storage/types.ts', mayImport: [] },
+  { name: 'storage/types.ts', mayImport: ['locks'] },
   // The files at the top of storage hold what its parts share, and put the parts together.
   { name: 'storage', mayImport: storageParts },
   { name: 'storage/tuple', mayImport: ['storage', 'storage/types.ts'] },
@@ -82,11 +86,11 @@ export const layers: readonly Layer[] = [
   // A transaction reads through both tiers, which tiered joins; it knows the cold one only through that.
   { name: 'storage/txn', mayImport: storageParts.filter((part) => part !== 'storage/cold') },
   { name: 'storage/tiered', mayImport: storageParts },
-  { name: 'catalog', mayImport: ['storage', 'sql', 'pglite', 'analyzer/tree.ts'] },
+  { name: 'catalog', mayImport: ['locks', 'storage', 'sql', 'pglite', 'analyzer/tree.ts'] },
   { name: 'jobs', mayImport: ['storage', 'catalog'] },
   { name: 'live', mayImport: ['planner', 'executor', 'storage', 'catalog'] },
   { name: 'auth', mayImport: ['catalog'] },
-  { name: 'system', mayImport: ['catalog', 'jobs', 'live', 'session', 'storage'] },
+  { name: 'system', mayImport: ['locks', 'catalog', 'jobs', 'live', 'session', 'storage'] },
   { name: 'session', mayImport: belowSession },
   { name: 'net', mayImport: ['protocol', 'session', 'auth'] },
   { name: 'cli', mayImport: ['*'] },
