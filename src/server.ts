@@ -21,6 +21,7 @@ import { PgliteDirectoryError, clusterTemplate, openPglite } from './pglite/inde
 import type { Engine } from './session/engine.ts';
 import { sessionHandler } from './session/open.ts';
 import { createSessionRegistry } from './session/registry.ts';
+import type { Faults, HotStore } from './storage/index.ts';
 import { openStorage } from './storage/index.ts';
 import { systemRelations, virtualRows } from './system/index.ts';
 
@@ -29,6 +30,14 @@ export interface Server {
   readonly port: number;
   /** Drains: statements in flight may end, then everything closes. */
   stop(): Promise<void>;
+}
+
+/** Where tests reach into a server. */
+export interface ServerHooks {
+  /** Awaited at each named step of storage and around each statement that changes the mirror. */
+  readonly faults?: Faults;
+  /** Puts something of theirs around the hot store. */
+  readonly wrapStore?: (store: HotStore) => HotStore;
 }
 
 /** Opens the mirror's PGlite, making it anew when its folder can't be used: it is a cache. */
@@ -51,11 +60,14 @@ async function openMirror(dataDir: string, log: Logger): Promise<PgliteHandle> {
   }
 }
 
-function mirrorConnection(handle: () => PgliteHandle): MirrorConnection {
+function mirrorConnection(handle: () => PgliteHandle, faults: Faults): MirrorConnection {
   const noSettings: ReadonlyMap<string, string> = new Map();
   return {
     exec: async (sql, settings) => {
+      const step = sql === 'commit' ? 'mirror commit' : 'mirror statement';
+      await faults(`${step}: before`);
       const { command, notices } = await handle().query(sql, undefined, settings);
+      await faults(`${step}: done`);
       return { tag: command, notices: notices.filter((notice) => notice.severity !== 'LOG') };
     },
     inTransaction: () => handle().transactionStatus === 'T',
@@ -63,7 +75,12 @@ function mirrorConnection(handle: () => PgliteHandle): MirrorConnection {
   };
 }
 
-export async function startServer(config: Config, log: Logger): Promise<Server> {
+export async function startServer(
+  config: Config,
+  log: Logger,
+  hooks: ServerHooks = {},
+): Promise<Server> {
+  const { faults = () => undefined } = hooks;
   const clock = systemClock;
   const random = systemRandom;
   const { dataDir } = config;
@@ -74,6 +91,7 @@ export async function startServer(config: Config, log: Logger): Promise<Server> 
     options: {
       hotCacheBytes: config.hotCacheMib * 2 ** 20,
       duckdbMemoryBytes: config.duckdbMemoryMib * 2 ** 20,
+      ...hooks,
     },
   });
   const closers: (() => Promise<void>)[] = [() => storage.close()];
@@ -83,7 +101,7 @@ export async function startServer(config: Config, log: Logger): Promise<Server> 
     const setup = mirrorSetup(systemRelations);
     const catalog = await openCatalog({
       storage,
-      mirror: mirrorConnection(() => mirror),
+      mirror: mirrorConnection(() => mirror, faults),
       setup,
       log,
       readExpr: readStoredExpr,

@@ -32,6 +32,7 @@ import type { Storage } from './types.ts';
 
 export * from './types.ts';
 export type { Faults, StorageLog } from './engine.ts';
+export type { HotBatch, HotStore } from './hot/types.ts';
 export { UniqueConflictError } from './txn/errors.ts';
 
 export interface OpenStorageOptions {
@@ -44,9 +45,11 @@ export interface OpenStorageOptions {
     readonly hotCacheBytes?: number;
     /** A hot store to use instead of LevelDB in the data folder, for tests. */
     readonly hotStore?: HotStore;
+    /** Puts something around the hot store, for tests. */
+    readonly wrapStore?: (store: HotStore) => HotStore;
     /** What the DuckDB that writes and reads files may hold in memory. */
     readonly duckdbMemoryBytes?: number;
-    /** Called at each named step of a flush; for tests. */
+    /** Called at each named step of opening, a flush or a clean-up; for tests. */
     readonly faults?: Faults;
   };
 }
@@ -66,12 +69,15 @@ export async function openStorage(settings: OpenStorageOptions): Promise<Storage
   await claimDataFolder(dataDir);
   const coldRoot = join(dataDir, 'cold');
   await mkdir(coldRoot, { recursive: true });
-  const store =
+  const { wrapStore = (opened) => opened, faults = () => undefined } = options;
+  await faults('open: folder claimed');
+  const store = wrapStore(
     options.hotStore ??
-    (await openLevelStore(
-      join(dataDir, 'hot'),
-      options.hotCacheBytes === undefined ? {} : { cacheBytes: options.hotCacheBytes },
-    ));
+      (await openLevelStore(
+        join(dataDir, 'hot'),
+        options.hotCacheBytes === undefined ? {} : { cacheBytes: options.hotCacheBytes },
+      )),
+  );
   try {
     const memoryBytes = options.duckdbMemoryBytes ?? duckdbMemoryBytes;
     const duckdb = filesDuckdb(join(dataDir, 'tmp'), memoryBytes);
@@ -81,14 +87,16 @@ export async function openStorage(settings: OpenStorageOptions): Promise<Storage
       {
         clock,
         log,
-        faults: options.faults ?? (() => undefined),
+        faults,
       },
     );
     const { engine } = parts;
     const { cleaning, moving } = await loadTableStates(store, engine.tableState);
     for (const [bulkId, record] of engine.bulks)
       if (record.committed === null) await removeBulk(engine, bulkId);
+    await faults('open: before sweep');
     await sweepOrphans(engine, coldRoot);
+    await faults('open: swept');
     const storage = makeStorage(parts, coldRoot, duckdb);
     storage.resume(cleaning, moving);
     return storage;

@@ -170,6 +170,7 @@ export async function createFileWriter(
         const temporary = `${path}.tmp`;
         const folder = dirname(path);
         await makeFolder(target.coldRoot, folder);
+        await faults('flush: folder made');
         await connection.run(copySql(table, forms, system, stage, temporary));
         await faults('flush: file written');
         await syncFile(temporary);

@@ -131,7 +131,9 @@ export async function removeTruncated(
   const files = await manifestOf(engine, tableId);
   const dropped = files.filter((file) => goneUser(file.userId, file.maxSeq));
   await unlist(engine, tableId, dropped);
+  await engine.faults('truncate: files unlisted');
   await removeFiles(coldRoot, dropped);
+  await engine.faults('truncate: files removed');
   const scopes = await truncatedScopes(engine, tableId);
   await engine.sequencer.submit({
     sync: true,
@@ -262,7 +264,9 @@ export async function removeTable(
   coldRoot: string,
 ): Promise<void> {
   const files = await manifestOf(engine, tableId);
+  await engine.faults('drop: before files');
   await removeFiles(coldRoot, files);
+  await engine.faults('drop: files removed');
   for (const keyspace of tableKeyspaces)
     await removeWhere(engine, tablePrefix(keyspace, tableId), () => true);
   for (const [bulkId, record] of engine.bulks) {
