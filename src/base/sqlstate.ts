@@ -30,6 +30,7 @@ export const SqlState = {
   badCopyFileFormat: '22P04',
   untranslatableCharacter: '22P05',
   integrityConstraintViolation: '23000',
+  restrictViolation: '23001',
   notNullViolation: '23502',
   foreignKeyViolation: '23503',
   uniqueViolation: '23505',

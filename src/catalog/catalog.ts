@@ -8,6 +8,7 @@ import { decodeTable, encodeTable } from './codec.ts';
 import type { CatalogLog, JournalEntry, SequenceRecord } from './level-records.ts';
 import { droppedTables, finishDrop, keys, loadState } from './level-records.ts';
 import { sameSequence, sequenceOf } from './mirror-sequences.ts';
+import { refuseForeignKeys } from './foreign-keys.ts';
 import { createMutex } from './mutex.ts';
 import type { MirrorConnection } from './mirror.ts';
 import { readNames } from './names.ts';
@@ -290,6 +291,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         }
         await validateRows(known, table, transaction, validate);
       }
+      refuseForeignKeys(tables);
       // Options are only reached by a table that was made or altered now; IF NOT EXISTS over an existing one uses none.
       assert(optionsUsed || tag.startsWith('CREATE TABLE'), 'table options reached a table');
       const live = new Set(tables.map((table) => table.stored.tableId));

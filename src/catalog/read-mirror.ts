@@ -16,6 +16,7 @@ export interface MirrorColumn {
 }
 
 export interface MirrorConstraint {
+  readonly oid: number;
   readonly name: string;
   /** pg_constraint.contype. */
   readonly type: 'c' | 'n' | 'p' | 'u' | 'f' | 'x' | 't';
@@ -24,7 +25,23 @@ export interface MirrorConstraint {
   readonly expr: string | null;
   readonly validated: boolean;
   readonly deferrable: boolean;
+  readonly initiallyDeferred: boolean;
+  /** False: NOT ENFORCED. */
+  readonly enforced: boolean;
+  /** WITHOUT OVERLAPS, PERIOD. */
+  readonly period: boolean;
   readonly indexRelid: number;
+  /** Foreign keys only. */
+  readonly references: {
+    readonly relid: number;
+    readonly columns: readonly number[];
+    readonly indexName: string;
+    /** pg_constraint.confmatchtype and its like, one letter each. */
+    readonly match: string;
+    readonly onDelete: string;
+    readonly onUpdate: string;
+    readonly deleteSetColumns: readonly number[] | null;
+  } | null;
 }
 
 export interface MirrorIndex {
@@ -35,6 +52,8 @@ export interface MirrorIndex {
   readonly keyColumns: number;
   readonly unique: boolean;
   readonly primary: boolean;
+  /** False: its constraint is deferrable, so that duplicates may be there for a while. */
+  readonly immediate: boolean;
   readonly nullsNotDistinct: boolean;
   readonly hasExpressions: boolean;
   readonly hasPredicate: boolean;
@@ -87,12 +106,16 @@ select coalesce(json_agg(json_build_object(
     from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where a.attrelid = c.oid and a.attnum > 0), '[]'),
   'constraints', coalesce((select json_agg(json_build_object(
-      'name', o.conname, 'type', o.contype, 'columns', o.conkey, 'expr', o.conbin::text, 'validated', o.convalidated,
-      'deferrable', o.condeferrable, 'indexRelid', o.conindid::int8) order by o.conname)
+      'oid', o.oid::int8, 'name', o.conname, 'type', o.contype, 'columns', o.conkey, 'expr', o.conbin::text, 'validated', o.convalidated,
+      'deferrable', o.condeferrable, 'initiallyDeferred', o.condeferred, 'enforced', o.conenforced, 'period', o.conperiod,
+      'indexRelid', o.conindid::int8, 'references', case when o.contype = 'f' then json_build_object(
+        'relid', o.confrelid::int8, 'columns', o.confkey, 'match', o.confmatchtype, 'onDelete', o.confdeltype,
+        'onUpdate', o.confupdtype, 'deleteSetColumns', o.confdelsetcols,
+        'indexName', (select relname from pg_class where oid = o.conindid)) end) order by o.conname)
     from pg_constraint o where o.conrelid = c.oid), '[]'),
   'indexes', coalesce((select json_agg(json_build_object(
       'relid', i.indexrelid::int8, 'name', ic.relname, 'columns', i.indkey::int2[], 'keyColumns', i.indnkeyatts,
-      'unique', i.indisunique, 'primary', i.indisprimary, 'nullsNotDistinct', i.indnullsnotdistinct,
+      'unique', i.indisunique, 'primary', i.indisprimary, 'immediate', i.indimmediate, 'nullsNotDistinct', i.indnullsnotdistinct,
       'hasExpressions', i.indexprs is not null, 'hasPredicate', i.indpred is not null, 'method', m.amname,
       'defaultOrdering', not exists (select from unnest(i.indoption::int2[], i.indclass::oid[], i.indcollation::oid[]) as k(o, class, coll)
          join pg_opclass oc on oc.oid = k.class where k.o <> 0 or not oc.opcdefault or k.coll not in (0, 100, 950)))

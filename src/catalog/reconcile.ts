@@ -6,6 +6,7 @@ import { requirePgType } from '../types/registry.ts';
 import { defaultTypeContext } from '../types/type.ts';
 import type { PgArray, Value } from '../types/value.ts';
 import type { DecodedTable } from './codec.ts';
+import { deferrableUniquesOf, foreignKeysOf } from './foreign-keys.ts';
 import type { MirrorColumn, MirrorRelation } from './read-mirror.ts';
 import { parseTableOptions } from './table-options.ts';
 import type { CatalogColumn, CatalogTable } from './types.ts';
@@ -72,15 +73,17 @@ export function reconcileTable(
     });
   const primary = relation.indexes.find((index) => index.primary);
   const isStream = kind === 'stream';
-  const primaryKey = isStream ? [] : (primary?.columns.slice(0, primary.keyColumns) ?? []);
+  // A key that may have duplicates for a while can't be what rows are found by: they have hidden ids then, as streams' have.
+  const keyedByPrimary = !isStream && primary?.immediate === true;
+  const primaryKey = keyedByPrimary ? primary.columns.slice(0, primary.keyColumns) : [];
   const newIndexes: StoredIndex[] = [];
   const indexes = relation.indexes
-    .filter((index) => !index.primary || isStream)
+    .filter((index) => !index.primary || !keyedByPrimary)
     .map((index): StoredIndex => {
       const shape = {
         name: index.name,
         columns: index.columns.slice(0, index.keyColumns),
-        unique: index.unique,
+        unique: index.unique && index.immediate,
         nullsNotDistinct: index.nullsNotDistinct,
       };
       const before = former?.stored.indexes.find(
@@ -117,7 +120,7 @@ export function reconcileTable(
     columns,
     layouts,
     primaryKey,
-    ...(primary === undefined || isStream ? {} : { primaryKeyName: primary.name }),
+    ...(keyedByPrimary ? { primaryKeyName: primary.name } : {}),
     indexes,
   });
   return {
@@ -174,6 +177,9 @@ export function catalogTable(
     checks: relation.constraints
       .filter((constraint) => constraint.type === 'c' && constraint.expr !== null)
       .map(({ name, expr, validated }) => ({ name, expr: readExpr(expr!), validated })),
+    foreignKeys: foreignKeysOf(relation),
+    referencedBy: [],
+    deferrableUniques: deferrableUniquesOf(relation, stored.indexes),
     owner: relation.owner,
     rowSecurity: relation.rowSecurity,
     options,

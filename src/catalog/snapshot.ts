@@ -1,3 +1,4 @@
+import { linkForeignKeys } from './foreign-keys.ts';
 import type { Names } from './names.ts';
 import { typmodSuffix } from './names.ts';
 import type { CatalogSequence, CatalogSnapshot, CatalogTable, VirtualRelation } from './types.ts';
@@ -12,15 +13,16 @@ export interface SnapshotParts {
 
 export function catalogSnapshot(parts: SnapshotParts): CatalogSnapshot {
   const { names } = parts;
-  const byRelid = new Map(parts.tables.map((table) => [table.relid, table]));
+  const tables = linkForeignKeys(parts.tables);
+  const byRelid = new Map(tables.map((table) => [table.relid, table]));
   const byName = new Map(
-    parts.tables.map((table) => [`${table.stored.namespace}\0${table.stored.name}`, table]),
+    tables.map((table) => [`${table.stored.namespace}\0${table.stored.name}`, table]),
   );
   const sequences = new Map(parts.sequences.map((sequence) => [sequence.relid, sequence]));
   const virtuals = new Map(parts.virtuals.map((relation) => [relation.relid, relation]));
   return Object.freeze({
     version: parts.version,
-    tables: parts.tables,
+    tables,
     sequences: parts.sequences,
     virtuals: parts.virtuals,
     table: (relid: number) => byRelid.get(relid),

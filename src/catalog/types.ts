@@ -1,5 +1,8 @@
 import type { Expr } from '../analyzer/tree.ts';
 import type { StoredColumn, StoredIndex, StoredTable } from '../storage/types.ts';
+import type { DeferrableUnique, ForeignKey } from './foreign-keys.ts';
+
+export type { DeferrableUnique, ForeignKey, ReferentialAction } from './foreign-keys.ts';
 
 /** A column as SQL knows it; `stored.id` is attnum. */
 export interface CatalogColumn extends StoredColumn {
@@ -29,6 +32,12 @@ export interface CatalogTable {
   /** attnum → index into columns, -1 for dropped ones; [0] is unused. */
   readonly positionOf: readonly number[];
   readonly checks: readonly CheckConstraint[];
+  /** By OID, as their triggers fire. */
+  readonly foreignKeys: readonly ForeignKey[];
+  /** Foreign keys that reference this table, its own among them. By OID. */
+  readonly referencedBy: readonly ForeignKey[];
+  /** Primary key and unique constraints that are not checked at once; storage knows them as indexes that are not unique. */
+  readonly deferrableUniques: readonly DeferrableUnique[];
   readonly owner: string;
   readonly rowSecurity: boolean;
   /** WITH options as written, ours only. */
