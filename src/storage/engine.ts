@@ -1,8 +1,11 @@
 import type { Clock } from '../base/index.ts';
+import type { LockManager, LockOwner } from '../locks/index.ts';
 import type { HotStore } from './hot/types.ts';
 import type { TableRuntime } from './keys/table-runtime.ts';
 import type { BulkRecord } from './records.ts';
+import type { FreshRun } from './txn/fresh-run.ts';
 import type { Counters, Sequencer } from './txn/sequencer.ts';
+import type { CommitHistory } from './txn/serializable.ts';
 import type { TransactionState } from './txn/state.ts';
 import type { CommitEvent, StoredTable } from './types.ts';
 import type { ColdTier } from './tiered/cold-tier.ts';
@@ -46,6 +49,8 @@ export interface TableState {
   readonly maxKeys: Map<string, Buffer>;
   /** Scopes whose largest key is being looked up, so not to be used yet. */
   readonly loadingMaxKeys: Set<string>;
+  /** Bulk inserts in memory: their keys are in no lock table. */
+  readonly openRuns: Map<FreshRun, LockOwner>;
 }
 
 /** A statement's reader without a snapshot. An array holds them: a Set that shrinks and grows all the time costs the scavenger. */
@@ -68,6 +73,11 @@ export interface Engine {
   runtime(table: StoredTable): TableRuntime;
   /** Bulk transactions with rows in the hot store; committed ones have a seq. */
   readonly bulks: Map<number, BulkRecord>;
+  /** Whose unfinished bulk transactions they are. */
+  readonly bulkOwners: Map<number, LockOwner>;
+  readonly locks: LockManager;
+  /** Commits that serializable transactions may have to compare with. */
+  readonly history: CommitHistory;
   readonly listeners: Set<(commit: CommitEvent) => void>;
   /** Statements that have read without a snapshot; they get theirs before the next batch is written. */
   readonly unfixedReaders: UnfixedReader[];

@@ -1,3 +1,4 @@
+import type { LockManager, LockOwner, LockWait, RowLockMode } from '../locks/index.ts';
 import type { Row, Value } from '../types/value.ts';
 
 export type TableKind = 'user' | 'shared' | 'stream';
@@ -96,6 +97,19 @@ export interface ScanStats {
   filesOpened: number;
 }
 
+/** READ UNCOMMITTED is READ COMMITTED, as in PostgreSQL. */
+export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable';
+
+export interface TransactionOptions {
+  /** Who holds its locks, and gives them back after its end. Default: an owner of its own. */
+  readonly owner?: LockOwner;
+  /** Default: read committed. */
+  readonly isolation?: IsolationLevel;
+}
+
+/** A point of a transaction to which its writes can be taken back. */
+export type StorageSavepoint = object;
+
 /** One statement's consistent view of everything committed. Must be released. */
 export interface Snapshot {
   readonly seq: number;
@@ -121,10 +135,40 @@ export interface CommitResult {
 /**
  * One transaction's reads and writes. Writes stay in its overlay until commit; its own reads see them. Not re-entrant: one
  * call at a time. After commit or rollback every call throws an AssertionError.
+ *
+ * Writers lock the rows and unique keys that they write, and wait for each other: any call that writes or locks may throw what
+ * ends a wait (40P01, 55P03, the reason of the statement's signal).
  */
 export interface StorageTransaction {
-  /** Takes the next statement's snapshot (READ COMMITTED); the former one is released. */
+  readonly isolation: IsolationLevel;
+  readonly owner: LockOwner;
+  /**
+   * Takes the next statement's snapshot under READ COMMITTED, the former one being released; otherwise the transaction's one
+   * snapshot.
+   */
   newStatement(): Snapshot;
+  /**
+   * Locks a row until the transaction ends and reads its current version: what is committed by now or the transaction's own,
+   * which may be newer than the statement's snapshot. Undefined: there is no such row any more. `'skipped'`: it is locked by
+   * another, and `wait` was 'skip'. @throws 55P03 with 'nowait'
+   */
+  lockRow(
+    table: StoredTable,
+    key: Uint8Array,
+    mode: RowLockMode,
+    wait: LockWait,
+  ): Promise<StoredRow | undefined | 'skipped'>;
+  /** The same at once; 'unknown' when it takes a wait, or the cold tier. */
+  lockRowSync(
+    table: StoredTable,
+    key: Uint8Array,
+    mode: RowLockMode,
+  ): StoredRow | undefined | 'unknown';
+  savepoint(): StorageSavepoint;
+  /** Forgets it and those after it. */
+  releaseSavepoint(savepoint: StorageSavepoint): void;
+  /** Takes back what was written since, and what was locked; the savepoint stays. */
+  rollbackTo(savepoint: StorageSavepoint): Promise<void>;
   /** By StoredRow.key, deleted rows included; undefined when there is no such row. */
   getByKey(table: StoredTable, key: Uint8Array): Promise<StoredRow | undefined>;
   /** The same at once, for rows whose current version is hot or in the overlay; `'unknown'` otherwise. */
@@ -160,7 +204,10 @@ export interface StorageTransaction {
     userId: string,
     values: Row,
   ): Promise<{ row: StoredRow } | { conflict: UniqueConflict }>;
-  /** A new version of `old` (the primary key may change). Conflicts as insert. Undefined deleted: as in `old`. */
+  /**
+   * A new version of `old` (the primary key may change), which is the current one if the row has been locked. Conflicts as
+   * insert. @throws 40001 when it was not locked and has been changed since
+   */
   update(
     table: StoredTable,
     old: StoredRow,
@@ -253,7 +300,8 @@ export interface StorageStats {
 
 /** The whole storage engine, as sessions and jobs use it. */
 export interface Storage {
-  begin(): StorageTransaction;
+  readonly locks: LockManager;
+  begin(options?: TransactionOptions): StorageTransaction;
   /** Committed meta entries under a prefix, in key order. */
   meta(prefix: string): Promise<[key: string, value: Uint8Array][]>;
   /** The hot part of a scan only (with the transaction's overlay), for the columnar executor. */

@@ -6,7 +6,9 @@ import type { TableRuntime } from '../keys/table-runtime.ts';
 import { tableRuntime } from '../keys/table-runtime.ts';
 import type { SequenceStore } from '../sequences.ts';
 import { openSequences } from '../sequences.ts';
+import { createLockManager } from '../../locks/index.ts';
 import { createSequencer } from '../txn/sequencer.ts';
+import { createHistory } from '../txn/serializable.ts';
 import type { TransactionState } from '../txn/state.ts';
 import type { StoredTable } from '../types.ts';
 import { loadBulks, newTableState } from './load.ts';
@@ -45,6 +47,9 @@ export async function openEngine(
     faults: options.faults,
     cold: makeCold(() => engine),
     bulks: await loadBulks(store),
+    bulkOwners: new Map(),
+    locks: createLockManager(),
+    history: createHistory(),
     listeners: new Set(),
     unfixedReaders: [],
     closing: closing.signal,

@@ -22,6 +22,7 @@ export function newTableState(tableId: number): TableState {
     rowCounts: new Map(),
     maxKeys: new Map(),
     loadingMaxKeys: new Set(),
+    openRuns: new Map(),
   };
 }
 

@@ -37,7 +37,8 @@ export function makeStorage(
   });
 
   return {
-    begin: () => beginTransaction(engine),
+    locks: engine.locks,
+    begin: (options) => beginTransaction(engine, options),
     async meta(prefix) {
       const from = metaKey(prefix);
       const out: [string, Uint8Array][] = [];
@@ -53,13 +54,18 @@ export function makeStorage(
       }
     },
     async *scanHot(transaction, table, options) {
-      const context = await internal(transaction).readContext();
+      const inner = internal(transaction);
+      const context = await inner.readContext();
+      inner.state.reads?.scan(engine.runtime(table), options.scope, options.predicates ?? []);
       yield* scanHotRows(context, engine.runtime(table), options);
     },
     buildIndex: (transaction, table, index) =>
       buildIndex(internal(transaction), engine.runtime(table), index),
-    coldScan: async (transaction, table, options) =>
-      await coldScan(await internal(transaction).readContext(), engine.runtime(table), options),
+    async coldScan(transaction, table, options) {
+      const inner = internal(transaction);
+      inner.state.reads?.scan(engine.runtime(table), options.scope, options.predicates ?? []);
+      return await coldScan(await inner.readContext(), engine.runtime(table), options);
+    },
     flush: (table, options) =>
       inTurn(table.tableId, async () => {
         // A truncate's leftovers go first: an index entry without a row must mean one thing.

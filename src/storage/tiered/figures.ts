@@ -13,7 +13,7 @@ export async function tableStats(engine: Engine, runtime: TableRuntime): Promise
   const reader = createReader(engine);
   try {
     let hotRows = 0;
-    const context = { engine, reader, ownBulk: 0, overlay: () => undefined };
+    const context = { engine, reader, ownBulks: [], overlay: () => undefined };
     const scope = { kind: 'all' } as const;
     for await (const rows of scanHotRows(context, runtime, {
       scope,
@@ -73,7 +73,7 @@ export async function tableUsers(engine: Engine, runtime: TableRuntime): Promise
     const limits = reader.limits(state, userId);
     const files = await engine.cold.files(reader, runtime, scope);
     if (files.some((file) => file.maxSeq >= limits.truncatedBefore)) return true;
-    const context = { engine, reader, ownBulk: 0, overlay: () => undefined };
+    const context = { engine, reader, ownBulks: [], overlay: () => undefined };
     const options = { scope, columns: [], limit: 1, includeDeleted: true };
     for await (const rows of scanHotRows(context, runtime, options))
       if (rows.length > 0) return true;

@@ -198,7 +198,7 @@ async function* scopeFiles(
           options.onPinned();
           continue;
         }
-        const seq = visibleSeq(engine, tuple, reader.seq, limits!, 0);
+        const seq = visibleSeq(engine, tuple, reader.seq, limits!, []);
         if (seq === invisible || seq === foreign) continue;
         const row = runtime.codec.decode(tuple);
         if (carries !== undefined && !carries(row)) {
@@ -304,7 +304,7 @@ function pin(
   const current = view.get(pinned.key);
   if (current === undefined) return;
   const limits = view.limits(engine.tableState(table.tableId), userId);
-  if (visibleSeq(engine, current, Infinity, limits, 0) !== pinned.seq) return;
+  if (visibleSeq(engine, current, Infinity, limits, []) !== pinned.seq) return;
   const copy = Buffer.from(current);
   copy[1] = (copy[1]! | TupleFlag.pinned) & ~TupleFlag.provisional;
   sealTuple(copy, pinned.seq, false);

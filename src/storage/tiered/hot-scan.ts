@@ -26,7 +26,7 @@ export const scanBatchRows = 2048;
 export interface ReadContext {
   readonly engine: Engine;
   readonly reader: Reader;
-  readonly ownBulk: number;
+  readonly ownBulks: readonly number[];
   overlay(tableId: number): TableOverlay | undefined;
 }
 
@@ -76,14 +76,14 @@ export async function* scanHotRows(
  * not be read to find that they are hidden.
  */
 function nothingHot(
-  { engine, reader, ownBulk, overlay }: ReadContext,
+  { engine, reader, ownBulks, overlay }: ReadContext,
   { table }: TableRuntime,
   { scope }: ScanOptions,
 ): boolean {
   const state = engine.tableState(table.tableId);
   const movedUpTo = state.allMovedUpTo;
   if (movedUpTo === 0 || state.lastCommit > movedUpTo || scope.kind !== 'one') return false;
-  if (ownBulk !== 0 || overlay(table.tableId) !== undefined) return false;
+  if (ownBulks.length > 0 || overlay(table.tableId) !== undefined) return false;
   // The statement's own view must be one from after the flush.
   return reader.limits(state, scope.userId).watermark >= movedUpTo;
 }
@@ -96,7 +96,7 @@ async function* scanRange(
   wanted: Projection,
   limit: number,
 ): AsyncGenerator<StoredRow[]> {
-  const { engine, reader, ownBulk } = context;
+  const { engine, reader, ownBulks } = context;
   const { table } = runtime;
   const reverse = options.order === 'desc';
   const state = engine.tableState(table.tableId);
@@ -147,7 +147,7 @@ async function* scanRange(
           hidden = isTruncated(overlay, userId);
           lastUser = userId;
         }
-        const seq = visibleSeq(engine, tuple, viewSeq, limits!, ownBulk);
+        const seq = visibleSeq(engine, tuple, viewSeq, limits!, ownBulks);
         if (seq === invisible || seq === foreign || hidden) continue;
         if (options.includeDeleted !== true && isDeleted(tuple)) continue;
         out.push(storedRow(runtime, key, tuple, seq, userId, wanted, 'hot'));

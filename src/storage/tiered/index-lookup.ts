@@ -41,7 +41,7 @@ export async function* indexRows(
         if (text.startsWith(from)) own.set(text, entry.tail);
     }
     const ownTails = [...own.values()].filter((tail) => tail !== null);
-    const point: PointContext = { engine, view: reader, ownBulk: context.ownBulk, overlay };
+    const point: PointContext = { engine, view: reader, ownBulks: context.ownBulks, overlay };
     if (ownTails.length > 0) yield* follow([...own.keys()], ownTails);
     if (isTruncated(overlay, userId)) return;
     const cursor = engine.store.scan({ from: prefix, to: end, snapshot: reader.hot() });

@@ -20,7 +20,7 @@ export type HotLookup =
 export interface PointContext {
   readonly engine: Engine;
   readonly view: View;
-  readonly ownBulk: number;
+  readonly ownBulks: readonly number[];
   readonly overlay: TableOverlay | undefined;
 }
 
@@ -31,7 +31,7 @@ export function lookupHot(
   userId: string,
   key: Buffer,
 ): HotLookup {
-  const { engine, view, overlay, ownBulk } = context;
+  const { engine, view, overlay, ownBulks } = context;
   const { table } = runtime;
   if (overlay !== undefined && overlay.rows.size > 0) {
     const own = overlay.rows.get(keyText(key));
@@ -49,7 +49,7 @@ export function lookupHot(
   const limits = view.limits(state, userId);
   if (tuple !== undefined) {
     checkTuple(table, key, tuple);
-    const seq = visibleSeq(engine, tuple, view.seq, limits, ownBulk);
+    const seq = visibleSeq(engine, tuple, view.seq, limits, ownBulks);
     if (seq === foreign) return { kind: 'foreign' };
     if (seq !== invisible)
       return { kind: 'row', row: storedRow(runtime, key, tuple, seq, userId, undefined, 'hot') };

@@ -1,10 +1,14 @@
 import type { Row } from '../../types/value.ts';
+import type { TableState } from '../engine.ts';
+import type { KeyBuffer } from '../keys/buffer.ts';
+import { keyText } from '../keys/buffer.ts';
 import { tablePrefixBytes } from '../keys/keyspace.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
 import { scopeText } from './commit.ts';
 import { appendToRun, freshRun, lastKey } from './fresh-run.ts';
 import type { FreshRun } from './fresh-run.ts';
-import { addRunToOverlay } from './fresh-run.ts';
+import { addRunToOverlay, findInRun } from './fresh-run.ts';
+import { claimMask } from './locking.ts';
 import { isTruncated } from './overlay.ts';
 import type { TransactionState } from './state.ts';
 import { overlayOf } from './state.ts';
@@ -40,6 +44,7 @@ export function appendRows(
   const common = tablePrefixBytes;
   const end = Math.min(rows.length, from + rowsPerCall);
   let run = runOf(state, runtime, userId);
+  const mayTake = newKeyTest(state, tableState, userId);
   let at = from;
   let start = 0;
   let stop = before?.length ?? 0;
@@ -49,9 +54,11 @@ export function appendRows(
       ? runtime.writeKeyOfRowId(userId, now, ++engine.counters.rowId)
       : runtime.writeKeyOfRow(userId, values);
     if (before !== undefined && !key.isAfter(before, start, stop, common)) break;
+    if (mayTake?.(key) === false) break;
     if (run === undefined) {
       run = freshRun(table, userId, engine.counters.seq);
       state.runs.push(run);
+      tableState.openRuns.set(run, state.owner);
     }
     const tupleStart = codec.encodeTo(run.slab, values, 0, now);
     appendToRun(run, key, tupleStart);
@@ -71,8 +78,43 @@ function runOf(
   return state.runs.find((run) => run.table === table && run.userId === userId);
 }
 
-/** Puts the rows of all runs into the overlays, where everything but a bulk insert looks for them. */
+/** Whether no other transaction is about to take a key; undefined: there is none that could. */
+function newKeyTest(
+  { engine, owner }: TransactionState,
+  { openRuns }: TableState,
+  userId: string,
+): ((key: KeyBuffer) => boolean) | undefined {
+  const others = [...openRuns.keys()].filter(
+    (run) => openRuns.get(run) !== owner && run.userId === userId,
+  );
+  const locked = engine.locks.count('row') > 0;
+  if (others.length === 0 && !locked) return undefined;
+  return (key) => {
+    const bytes = key.take();
+    if (locked && !engine.locks.isFree(owner, 'row', keyText(bytes), claimMask)) return false;
+    return !others.some((run) => findInRun(run, bytes) !== undefined);
+  };
+}
+
+/**
+ * Puts the rows of all runs into the overlays, where everything but a bulk insert looks for them, and locks them. Their keys are
+ * free: who else wanted one waits for this transaction.
+ */
 export function settleRuns(state: TransactionState): void {
   if (state.runs.length === 0) return;
-  for (const run of state.runs.splice(0)) addRunToOverlay(run, overlayOf(state, run.table));
+  const { locks } = state.engine;
+  for (const run of state.runs) {
+    for (const text of addRunToOverlay(run, overlayOf(state, run.table)))
+      locks.tryAcquire(state.owner, 'row', text, claimMask);
+  }
+  closeRuns(state);
+}
+
+/** Forgets the runs, those of a spill that failed too. */
+export function closeRuns(state: TransactionState): void {
+  state.runs.length = 0;
+  for (const tableId of state.overlays.keys()) {
+    const { openRuns } = state.engine.tableState(tableId);
+    for (const [run, owner] of openRuns) if (owner === state.owner) openRuns.delete(run);
+  }
 }

@@ -45,7 +45,7 @@ export async function spillIfLarge(state: TransactionState): Promise<void> {
   await state.engine.sequencer.room();
   const spilled: TableOverlay[] = [];
   for (const overlay of state.overlays.values()) {
-    const part = takeInserts(overlay);
+    const part = takeInserts(overlay, spillable(state, overlay));
     if (part !== undefined) spilled.push(part);
   }
   const runs = state.runs.splice(0);
@@ -89,7 +89,7 @@ function submitSpill(
       validateRuns(state, runs);
     },
     write(writer) {
-      if (state.bulkId === 0) state.bulkId = ++engine.counters.bulkId;
+      const bulkId = bulkOf(state);
       state.spilledTables ??= new Map();
       for (const table of tables) state.spilledTables.set(table.tableId, table);
       saveBulk(state, (key, value) => writer.put(key, value));
@@ -98,12 +98,14 @@ function submitSpill(
         table.lastSpill = writer.seq;
       }
       for (const run of runs) {
-        writer.putRun(run, state.bulkId);
+        writer.putRun(run, bulkId);
         countRun(engine, run);
+        // From here on its tuples tell whose they are.
+        engine.tableState(run.table.tableId).openRuns.delete(run);
       }
       for (const overlay of spilled) {
         for (const row of overlay.rows.values()) {
-          sealTuple(row.tuple!, state.bulkId, true);
+          sealTuple(row.tuple!, bulkId, true);
           writer.put(row.key, row.tuple!);
         }
         raiseMaxKeys(engine.tableState(overlay.table.tableId), overlay);
@@ -115,6 +117,33 @@ function submitSpill(
       for (const table of states) table.settled++;
     },
   });
+}
+
+/** The id under which the transaction spills now. */
+function bulkOf(state: TransactionState): number {
+  if (state.bulkId === 0) {
+    const { engine } = state;
+    state.bulkId = ++engine.counters.bulkId;
+    state.bulkIds.push(state.bulkId);
+    engine.bulkOwners.set(state.bulkId, state.owner);
+  }
+  return state.bulkId;
+}
+
+/** Rows that may be spilled: with a savepoint those that came after it, as a roll-back to it removes a whole bulk. */
+function spillable(
+  { undo, savepoints }: TransactionState,
+  overlay: TableOverlay,
+): ReadonlySet<string> | undefined {
+  const last = savepoints.at(-1);
+  if (undo === undefined || last === undefined) return undefined;
+  const texts = new Set<string>();
+  for (let i = last.undo; i < undo.length; i++) {
+    const entry = undo[i]!;
+    if (entry.kind === 'row' && entry.overlay === overlay && entry.before === undefined)
+      texts.add(entry.text);
+  }
+  return texts;
 }
 
 function saveBulk(state: TransactionState, put: (key: Buffer, value: Buffer) => void): void {
@@ -140,7 +169,7 @@ export async function spillIndexEntries(
     sync: true,
     takesSeq: false,
     write(writer) {
-      if (state.bulkId === 0) state.bulkId = ++state.engine.counters.bulkId;
+      bulkOf(state);
       if (!state.spilledIndexes.some(([, id]) => id === indexId))
         state.spilledIndexes.push([tableId, indexId]);
       saveBulk(state, (key, value) => writer.put(key, value));
@@ -151,11 +180,18 @@ export async function spillIndexEntries(
 }
 
 /** Moves the rows that are plain inserts, with their index entries, out of the overlay. */
-function takeInserts(overlay: TableOverlay): TableOverlay | undefined {
+function takeInserts(
+  overlay: TableOverlay,
+  spillable: ReadonlySet<string> | undefined,
+): TableOverlay | undefined {
   const part = tableOverlay(overlay.table);
   const rest = new Map<string, OverlayRow>();
   for (const [text, row] of overlay.rows) {
-    const plain = row.baseSeq === 0 && row.tuple !== null && !isDeleted(row.tuple);
+    const plain =
+      row.baseSeq === 0 &&
+      row.tuple !== null &&
+      !isDeleted(row.tuple) &&
+      spillable?.has(text) !== false;
     (plain ? part.rows : rest).set(text, row);
   }
   if (part.rows.size === 0) return undefined;

@@ -25,6 +25,7 @@ import type { OverlayIndexEntry, OverlayRow, TableOverlay } from './overlay.ts';
 import type { Limits, View } from './reader.ts';
 import { latestView, readScopeRecord, readTableRecord } from './reader.ts';
 import type { CommitWriter } from './sequencer.ts';
+import { forgetOld, recordCommit, validateReads } from './serializable.ts';
 import type { TransactionState } from './state.ts';
 import { latestContext } from './state.ts';
 import { keyValuesOf } from './write.ts';
@@ -100,8 +101,12 @@ function submitCommit(state: TransactionState, sync: boolean): Promise<number> {
     validate: () => {
       validate(state, touched);
       validateRuns(state, state.runs);
+      if (state.reads !== undefined) validateReads(engine, state.reads);
     },
     write: (writer) => {
+      recordCommit(engine, writer.seq, touched, state.runs, [
+        ...(state.spilledTables?.keys() ?? []),
+      ]);
       for (const overlay of touched) writeOverlay(engine, overlay, writer);
       for (const run of state.runs) {
         writer.putRun(run);
@@ -116,7 +121,7 @@ function submitCommit(state: TransactionState, sync: boolean): Promise<number> {
         if (value === undefined) writer.delete(metaKey(name));
         else writer.put(metaKey(name), Buffer.from(value));
       }
-      if (state.bulkId !== 0) writeBulkCommit(state, writer);
+      for (const bulkId of state.bulkIds) writeBulkCommit(state, bulkId, writer);
     },
     written: (seq) => {
       for (const tableId of tableIds) {
@@ -124,6 +129,7 @@ function submitCommit(state: TransactionState, sync: boolean): Promise<number> {
         table.version++;
         table.settled++;
       }
+      forgetOld(engine);
       if (engine.listeners.size > 0) announce(state, seq, touched, tableIds);
     },
   });
@@ -264,7 +270,7 @@ function validateRow(
   let current = invisible;
   if (tuple !== undefined) {
     checkTuple(overlay.table, row.key, tuple);
-    current = visibleSeq(engine, tuple, Infinity, limits, state.bulkId);
+    current = visibleSeq(engine, tuple, Infinity, limits, state.bulkIds);
   }
   if (current === foreign) throw concurrentUpdate(overlay.table);
   if (current === invisible && row.baseSeq === 0 && table.lastMoved > row.seenSeq)
@@ -409,12 +415,12 @@ function writeTruncation(
   state.truncations++;
 }
 
-function writeBulkCommit(state: TransactionState, writer: CommitWriter): void {
+function writeBulkCommit(state: TransactionState, bulkId: number, writer: CommitWriter): void {
   const record: BulkRecord = {
     tables: [...(state.spilledTables?.keys() ?? [])],
     indexes: [],
     committed: writer.seq,
   };
-  state.engine.bulks.set(state.bulkId, record);
-  writer.put(bulkKey(state.bulkId), encodeRecord(record));
+  state.engine.bulks.set(bulkId, record);
+  writer.put(bulkKey(bulkId), encodeRecord(record));
 }

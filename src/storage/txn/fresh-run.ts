@@ -158,11 +158,14 @@ export function writeRun(
   }
 }
 
-/** Makes overlay rows of the run's rows. They share its memory. */
-export function addRunToOverlay(run: FreshRun, overlay: TableOverlay): void {
+/** Makes overlay rows of the run's rows, which share its memory; returns their keys as texts. */
+export function addRunToOverlay(run: FreshRun, overlay: TableOverlay): string[] {
+  const texts: string[] = [];
   for (let row = 0; row < run.count; row++) {
     const key = keyAt(run, row);
-    putOverlayRow(overlay, keyText(key), {
+    const text = keyText(key);
+    texts.push(text);
+    putOverlayRow(overlay, text, {
       key,
       tuple: tupleAt(run, row),
       baseSeq: 0,
@@ -170,6 +173,7 @@ export function addRunToOverlay(run: FreshRun, overlay: TableOverlay): void {
       keyValues: null,
     });
   }
+  return texts;
 }
 
 /** An overlay of the run's rows alone. */

@@ -3,24 +3,25 @@ import { tablePrefixBytes } from '../keys/keyspace.ts';
 import { scopeLength } from '../keys/scope.ts';
 import type { Value } from '../../types/value.ts';
 import type { StoredTable } from '../types.ts';
+import type { UndoEntry } from './undo.ts';
 
 /** A row that the transaction has written. */
 export interface OverlayRow {
   readonly key: Buffer;
   /** Unsealed; null: gone (hard delete, or a changed primary key). */
-  tuple: Buffer | null;
+  readonly tuple: Buffer | null;
   /** Seq of the committed version it replaces; 0: there was none. */
   readonly baseSeq: number;
   /** All commits up to this seq were seen when the base was read. */
   readonly seenSeq: number;
   /** Key values for a mark, when no tuple has them. */
-  keyValues: readonly Value[] | null;
+  readonly keyValues: readonly Value[] | null;
 }
 
 export interface OverlayIndexEntry {
   readonly key: Buffer;
   /** Row key without scope; null: the entry goes. */
-  tail: Buffer | null;
+  readonly tail: Buffer | null;
   readonly unique: boolean;
   /** The row key tail that the entry had before this transaction; null: there was no entry. */
   readonly base: Buffer | null;
@@ -34,7 +35,9 @@ export interface TableOverlay {
   index: Map<string, OverlayIndexEntry>;
   /** Scopes (or all) whose committed rows this transaction has truncated. */
   truncatedAll: boolean;
-  readonly truncatedScopes: Set<string>;
+  truncatedScopes: ReadonlySet<string>;
+  /** Where changes are noted while there is a savepoint. */
+  undo: UndoEntry[] | undefined;
   /** Row keys in order; undefined: to be sorted again. */
   sorted: string[] | undefined;
   bytes: number;
@@ -49,6 +52,7 @@ export function tableOverlay(table: StoredTable): TableOverlay {
     index: new Map(),
     truncatedAll: false,
     truncatedScopes: new Set(),
+    undo: undefined,
     sorted: undefined,
     bytes: 0,
     maxKeys: new Map(),
@@ -59,17 +63,20 @@ export function tableOverlay(table: StoredTable): TableOverlay {
 const entryOverheadBytes = 200;
 
 export function putOverlayRow(overlay: TableOverlay, text: string, row: OverlayRow): void {
-  const known = overlay.rows.has(text);
+  const before = overlay.undo === undefined ? undefined : overlay.rows.get(text);
+  overlay.undo?.push({ kind: 'row', overlay, text, before });
+  const { size } = overlay.rows;
   overlay.rows.set(text, row);
-  if (!known) overlay.sorted = undefined;
+  if (overlay.rows.size !== size) overlay.sorted = undefined;
   overlay.bytes += row.key.length + (row.tuple?.length ?? 0) + entryOverheadBytes;
 }
 
 export function putOverlayIndex(overlay: TableOverlay, entry: OverlayIndexEntry): void {
   const text = keyText(entry.key);
-  const known = overlay.index.get(text);
-  if (known === undefined) overlay.index.set(text, entry);
-  else known.tail = entry.tail;
+  const before = overlay.index.get(text);
+  overlay.undo?.push({ kind: 'index', overlay, text, before });
+  // Written again: the entry goes on from the same committed one.
+  overlay.index.set(text, before === undefined ? entry : { ...before, tail: entry.tail });
   overlay.bytes += entry.key.length + entryOverheadBytes;
 }
 

@@ -1,6 +1,9 @@
 import { assert, notSupported } from '../../base/index.ts';
-import type { Row } from '../../types/value.ts';
+import { rowModes } from '../../locks/index.ts';
+import type { LockMark } from '../../locks/index.ts';
+import type { Row, Value } from '../../types/value.ts';
 import type { Engine } from '../engine.ts';
+import { keyText } from '../keys/buffer.ts';
 import { Keyspace, inKeyspace } from '../keys/keyspace.ts';
 import { indexRows } from '../tiered/index-lookup.ts';
 import type { ReadContext } from '../tiered/hot-scan.ts';
@@ -9,19 +12,26 @@ import type { PointContext } from '../tiered/point-read.ts';
 import { scanRows } from '../tiered/scan.ts';
 import type {
   CommitResult,
+  ScanPredicate,
+  Snapshot,
   StorageTransaction,
+  StoredIndex,
   StoredRow,
   StoredTable,
+  TransactionOptions,
   UniqueConflict,
 } from '../types.ts';
-import { appendRows, settleRuns } from './append-rows.ts';
+import { appendRows, closeRuns, settleRuns } from './append-rows.ts';
 import { removeBulk, settleSpills, spillIfLarge } from './bulk.ts';
 import { commitTransaction, scopeText } from './commit.ts';
+import { lockRow } from './locking.ts';
 import { isNewMax, loadMaxKey } from './max-key.ts';
 import { isTruncated } from './overlay.ts';
 import type { Reader } from './reader.ts';
 import { createReader } from './reader.ts';
-import type { TransactionState } from './state.ts';
+import { releaseSavepoint, rollbackToSavepoint, setSavepoint } from './savepoint.ts';
+import { closeReads, openReads } from './serializable.ts';
+import type { Savepoint, TransactionState } from './state.ts';
 import { latestContext, overlayOf, transactionState } from './state.ts';
 import { truncateTable } from './truncate.ts';
 import { userOfKey } from './visibility.ts';
@@ -39,8 +49,16 @@ export interface InternalTransaction extends StorageTransaction {
   readContext(): Promise<ReadContext>;
 }
 
-export function beginTransaction(engine: Engine): InternalTransaction {
-  const state = transactionState(engine);
+export function beginTransaction(
+  engine: Engine,
+  { owner, isolation = 'read committed' }: TransactionOptions = {},
+): InternalTransaction {
+  const state = transactionState(
+    engine,
+    owner ?? engine.locks.owner(engine.locks.backend(0)),
+    isolation,
+    isolation === 'serializable' ? openReads(engine) : undefined,
+  );
   let reader: Reader | undefined;
   let open = true;
 
@@ -51,13 +69,19 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     settleRuns(state);
   };
   const currentReader = (): Reader => (reader ??= createReader(engine));
+  /** The snapshot of REPEATABLE READ and SERIALIZABLE: taken by the first statement, kept to the end. */
+  const oneSnapshot = (): Snapshot => {
+    const kept = currentReader();
+    kept.hot();
+    return { seq: kept.seq, pin: () => true, release: () => undefined };
+  };
   const readContext = async (): Promise<ReadContext> => {
     settleRuns(state);
     if (state.spills.length > 0) await settleSpills(state);
     return {
       engine,
       reader: currentReader(),
-      ownBulk: state.bulkId,
+      ownBulks: state.bulkIds,
       overlay: (tableId) => state.overlays.get(tableId),
     };
   };
@@ -69,13 +93,21 @@ export function beginTransaction(engine: Engine): InternalTransaction {
   const pointContext = (table: StoredTable): PointContext => ({
     engine,
     view: currentReader(),
-    ownBulk: state.bulkId,
+    ownBulks: state.bulkIds,
     overlay: state.overlays.get(table.tableId),
   });
+  /** No more reads. */
   const end = (): void => {
     open = false;
+    if (state.reads !== undefined && reader !== undefined) state.reads.seq = reader.seq;
     reader?.release();
     reader = undefined;
+  };
+  /** What others may have waited for. */
+  const close = (): void => {
+    if (state.reads !== undefined) closeReads(engine, state.reads);
+    for (const bulkId of state.bulkIds) engine.bulkOwners.delete(bulkId);
+    if (owner === undefined) state.owner.releaseAll();
   };
   const ownRow = (table: StoredTable, key: Buffer, userId: string): StoredRow => {
     const found = lookupHot(latestContext(state, table), engine.runtime(table), userId, key);
@@ -85,12 +117,15 @@ export function beginTransaction(engine: Engine): InternalTransaction {
 
   return {
     state,
+    isolation,
+    owner: state.owner,
     async readContext() {
       check();
       return await readContext();
     },
     newStatement() {
       check();
+      if (isolation !== 'read committed') return oneSnapshot();
       reader?.release();
       const fresh = createReader(engine);
       reader = fresh;
@@ -115,6 +150,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       if (state.spills.length > 0) await settleSpills(state);
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
       const runtime = engine.runtime(table);
+      state.reads?.key(table, full);
       const row = await lookupRow(pointContext(table), runtime, userOfKey(table, full), full);
       return row === 'foreign' ? undefined : row;
     },
@@ -123,6 +159,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       if (state.spills.length > 0) return 'unknown';
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
       const runtime = engine.runtime(table);
+      state.reads?.key(table, full);
       const found = lookupHot(pointContext(table), runtime, userOfKey(table, full), full);
       if (found.kind === 'cold?') return 'unknown';
       return found.kind === 'row' ? found.row : undefined;
@@ -131,25 +168,18 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       checkRows();
       if (state.spills.length > 0) await settleSpills(state);
       const runtime = engine.runtime(table);
-      const row = await lookupRow(
-        pointContext(table),
-        runtime,
-        userId,
-        runtime.keyOfValues(userId, key),
-        options?.stats,
-      );
+      const full = runtime.keyOfValues(userId, key);
+      state.reads?.key(table, full);
+      const row = await lookupRow(pointContext(table), runtime, userId, full, options?.stats);
       return row === 'foreign' || row?.deleted === true ? undefined : row;
     },
     getSync(table, userId, key) {
       checkRows();
       if (state.spills.length > 0) return 'unknown';
       const runtime = engine.runtime(table);
-      const found = lookupHot(
-        pointContext(table),
-        runtime,
-        userId,
-        runtime.keyOfValues(userId, key),
-      );
+      const full = runtime.keyOfValues(userId, key);
+      state.reads?.key(table, full);
+      const found = lookupHot(pointContext(table), runtime, userId, full);
       switch (found.kind) {
         case 'row':
           return found.row.deleted ? undefined : found.row;
@@ -162,10 +192,12 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     },
     scan(table, options) {
       check();
+      state.reads?.scan(engine.runtime(table), options.scope, options.predicates ?? []);
       return later((context) => scanRows(context, engine.runtime(table), options));
     },
     indexLookup(table, index, userId, values, options = {}) {
       check();
+      state.reads?.scan(engine.runtime(table), { kind: 'one', userId }, equalities(index, values));
       return later((context) =>
         indexRows(context, engine.runtime(table), index, userId, values, options),
       );
@@ -190,7 +222,42 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     async delete(table, old, mode) {
       checkRows();
       refuseStream(table, 'DELETE');
-      deleteRow(state, engine.runtime(table), old, mode);
+      await deleteRow(state, engine.runtime(table), old, mode);
+    },
+    async lockRow(table, key, mode, wait) {
+      checkRows();
+      const full = inKeyspace(Keyspace.rows, table.tableId, key);
+      state.reads?.key(table, full);
+      return await lockRow(state, engine.runtime(table), full, mode, wait);
+    },
+    lockRowSync(table, key, mode) {
+      checkRows();
+      const full = inKeyspace(Keyspace.rows, table.tableId, key);
+      state.reads?.key(table, full);
+      const mark = state.owner.mark();
+      if (!engine.locks.tryAcquire(state.owner, 'row', keyText(full), rowModes[mode]))
+        return 'unknown';
+      const context = latestContext(state, table);
+      const userId = userOfKey(table, full);
+      const found = lookupHot(context, engine.runtime(table), userId, full);
+      if (found.kind === 'row') return found.row;
+      if (found.kind === 'cold?') return 'unknown';
+      state.owner.releaseTo(mark);
+      return undefined;
+    },
+    savepoint() {
+      check();
+      return { storage: setSavepoint(state), locks: state.owner.mark() } satisfies Mark;
+    },
+    releaseSavepoint(savepoint) {
+      check();
+      releaseSavepoint(state, (savepoint as Mark).storage);
+    },
+    async rollbackTo(savepoint) {
+      check();
+      const { storage, locks } = savepoint as Mark;
+      await rollbackToSavepoint(state, storage);
+      state.owner.releaseTo(locks);
     },
     async truncate(table, scope) {
       checkRows();
@@ -199,8 +266,10 @@ export function beginTransaction(engine: Engine): InternalTransaction {
     },
     putMeta(key, value) {
       check();
-      state.meta ??= new Map();
-      state.meta.set(key, value);
+      const meta = (state.meta ??= new Map());
+      const before = meta.get(key);
+      state.undo?.push({ kind: 'meta', meta, name: key, had: meta.has(key), before });
+      meta.set(key, value);
     },
     insertNow(table, userId, values) {
       check();
@@ -218,6 +287,7 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       const wrote = hasWrites(state);
       end();
       if (!wrote) {
+        close();
         if (engine.sequencesDirty())
           await engine.sequencer.submit({ sync, takesSeq: false, write: () => undefined });
         return { seq: engine.sequencer.appliedSeq };
@@ -230,24 +300,45 @@ export function beginTransaction(engine: Engine): InternalTransaction {
       } catch (error) {
         await abandon(state);
         throw error;
+      } finally {
+        closeRuns(state);
+        close();
       }
     },
     async rollback() {
       check();
       end();
-      await abandon(state);
+      try {
+        await abandon(state);
+      } finally {
+        close();
+      }
     },
     release() {
       check();
       assert(!hasWrites(state), 'a transaction that has written is committed or rolled back');
       end();
+      close();
     },
   };
 }
 
+/** What savepoint() gives out. */
+interface Mark {
+  readonly storage: Savepoint;
+  readonly locks: LockMark;
+}
+
+/** What an index look-up reads. NULLs narrow nothing. */
+function equalities(index: StoredIndex, values: readonly Value[]): ScanPredicate[] {
+  return values.flatMap((value, i) =>
+    value === null ? [] : [{ columnId: index.columns[i]!, op: '=' as const, values: [value] }],
+  );
+}
+
 function hasWrites(state: TransactionState): boolean {
   if (state.runs.length > 0) return true;
-  if (state.bulkId !== 0 || state.spills.length > 0 || state.meta !== undefined) return true;
+  if (state.bulkIds.length > 0 || state.spills.length > 0 || state.meta !== undefined) return true;
   for (const overlay of state.overlays.values()) {
     if (overlay.rows.size > 0 || overlay.index.size > 0) return true;
     if (overlay.truncatedAll || overlay.truncatedScopes.size > 0) return true;
@@ -257,11 +348,11 @@ function hasWrites(state: TransactionState): boolean {
 
 /** Drops the overlay; what had been spilled is removed from the hot store. */
 async function abandon(state: TransactionState): Promise<void> {
-  state.overlays.clear();
-  state.runs.length = 0;
   await Promise.allSettled(state.spills.splice(0));
-  if (state.bulkId === 0 || state.engine.sequencer.failure !== undefined) return;
-  await removeBulk(state.engine, state.bulkId);
+  closeRuns(state);
+  state.overlays.clear();
+  if (state.engine.sequencer.failure !== undefined) return;
+  for (const bulkId of state.bulkIds) await removeBulk(state.engine, bulkId);
 }
 
 function insertNow(

@@ -24,11 +24,15 @@ export async function truncateTable(
   const all = scope.kind === 'all' || table.kind !== 'user';
   const inScope = (key: Buffer): boolean =>
     all || userOfKey(table, key) === (scope.kind === 'one' ? scope.userId : '');
-  for (const [text, row] of overlay.rows) if (inScope(row.key)) overlay.rows.delete(text);
-  for (const [text, entry] of overlay.index) {
-    const asRowKey = Buffer.concat([entry.key.subarray(0, 5), entry.key.subarray(9)]);
-    if (inScope(asRowKey)) overlay.index.delete(text);
-  }
+  const { rows, index, truncatedAll, truncatedScopes } = overlay;
+  overlay.undo?.push({ kind: 'overlay', overlay, rows, index, truncatedAll, truncatedScopes });
+  overlay.rows = new Map([...rows].filter(([, row]) => !inScope(row.key)));
+  overlay.index = new Map(
+    [...index].filter(([, { key }]) => {
+      const asRowKey = Buffer.concat([key.subarray(0, 5), key.subarray(9)]);
+      return !inScope(asRowKey);
+    }),
+  );
   overlay.sorted = undefined;
   // Rows that this transaction has spilled would come with its own seq, so they go one by one.
   if (state.spilledTables?.has(table.tableId) === true) {
@@ -36,7 +40,7 @@ export async function truncateTable(
     const context: ReadContext = {
       engine: state.engine,
       reader,
-      ownBulk: state.bulkId,
+      ownBulks: state.bulkIds,
       overlay: () => undefined,
     };
     try {
@@ -62,5 +66,8 @@ export async function truncateTable(
     }
   }
   if (all) overlay.truncatedAll = true;
-  else overlay.truncatedScopes.add(scope.kind === 'one' ? scope.userId : '');
+  else
+    overlay.truncatedScopes = new Set(truncatedScopes).add(
+      scope.kind === 'one' ? scope.userId : '',
+    );
 }

@@ -21,12 +21,12 @@ export function visibleSeq(
   tuple: Buffer,
   viewSeq: number,
   limits: Limits,
-  ownBulk: number,
+  ownBulks: readonly number[],
 ): number {
   const flags = tupleFlags(tuple);
   let seq = tupleSeq(tuple);
   if ((flags & TupleFlag.provisional) !== 0) {
-    if (seq === ownBulk) return ownSeq;
+    if (ownBulks.includes(seq)) return ownSeq;
     const committed = engine.bulks.get(seq)?.committed ?? null;
     if (committed === null) return engine.bulks.has(seq) ? foreign : invisible;
     if (committed > viewSeq) return invisible;

@@ -5,8 +5,11 @@ import type { TableRuntime } from '../keys/table-runtime.ts';
 import { lookupHot, lookupRow } from '../tiered/point-read.ts';
 import type { PointContext } from '../tiered/point-read.ts';
 import { TupleFlag, tupleUpdated } from '../tuple/header.ts';
-import type { StoredRow, StoredTable, UniqueConflict } from '../types.ts';
+import type { StoredIndex, StoredRow, StoredTable, UniqueConflict } from '../types.ts';
+import { rowModes, written } from '../../locks/index.ts';
 import { concurrentUpdate } from './errors.ts';
+import type { Look } from './locking.ts';
+import { claimKey, claimMask, foreignOwner, lookForRow, runOwner } from './locking.ts';
 import type { OverlayRow, TableOverlay } from './overlay.ts';
 import { isTruncated, putOverlayIndex, putOverlayRow, rowTail } from './overlay.ts';
 import type { TransactionState } from './state.ts';
@@ -20,7 +23,7 @@ interface Version {
   readonly deleted: boolean;
 }
 
-/** Why a write may not happen yet: a conflict, or a question for the cold tier. */
+/** What the unique indexes say of a row: a conflict, or entries that lead nowhere and are written over. */
 type Check = { readonly conflict: UniqueConflict } | { readonly stale: Map<string, Buffer> };
 
 /**
@@ -51,16 +54,20 @@ export async function insertRow(
   values: Row,
   key: Buffer,
 ): Promise<UniqueConflict | undefined> {
-  const { table } = runtime;
+  const mark = state.owner.mark();
   let replaced: StoredRow | undefined;
   if (!runtime.hiddenKey) {
-    const found = await lookupRow(latestContext(state, table), runtime, userId, key);
-    if (found === 'foreign') throw concurrentUpdate(table);
-    if (found !== undefined && !found.deleted) return { index: null, existing: found };
-    replaced = found;
+    const found = await claimKey(state, keyText(key), () =>
+      lookForRow(state, runtime, userId, key),
+    );
+    if (found.kind === 'taken') return { index: null, existing: found.row };
+    replaced = found.value;
   }
-  const check = await checkIndexes(state, runtime, userId, values, key, undefined);
-  if ('conflict' in check) return check.conflict;
+  const check = await claimIndexes(state, runtime, userId, values, key, undefined);
+  if ('conflict' in check) {
+    state.owner.releaseTo(mark);
+    return check.conflict;
+  }
   putVersion(state, runtime, userId, key, values, false, replaced, check.stale);
   return undefined;
 }
@@ -81,21 +88,14 @@ export function insertRowSync(
 ): 'done' | undefined {
   const overlay = overlayOf(state, runtime.table);
   const text = keyText(key);
-  if (!fresh && !runtime.hiddenKey) {
-    // A row that this transaction has deleted keeps its committed base, which the general way looks after.
-    if (overlay.rows.has(text)) return undefined;
-    if (lookupHot(context, runtime, userId, key).kind !== 'absent') return undefined;
+  const { owner } = state;
+  const mark = owner.mark();
+  if (!claimNow(state, context, runtime, userId, values, key, text, fresh)) {
+    owner.releaseTo(mark);
+    return undefined;
   }
   const tail = rowTail(key);
   const { indexes } = runtime.table;
-  for (const index of indexes) {
-    if (!index.unique) continue;
-    const entry = runtime.indexEntry(index, userId, values, tail, false);
-    if (!entry.unique) continue;
-    const own = overlay.index.get(keyText(entry.key));
-    if (own !== undefined ? own.tail !== null : context.view.get(entry.key) !== undefined)
-      return undefined;
-  }
   const { counters } = state.engine;
   putOverlayRow(overlay, text, {
     key,
@@ -111,6 +111,62 @@ export function insertRowSync(
   return 'done';
 }
 
+/** Takes a new row's keys when that needs neither a wait nor the cold tier. */
+function claimNow(
+  state: TransactionState,
+  context: PointContext,
+  runtime: TableRuntime,
+  userId: string,
+  values: Row,
+  key: Buffer,
+  text: string,
+  fresh: boolean,
+): boolean {
+  const { owner, engine } = state;
+  const overlay = overlayOf(state, runtime.table);
+  if (!runtime.hiddenKey) {
+    if (!engine.locks.tryAcquire(owner, 'row', text, claimMask)) return false;
+    if (runOwner(state, runtime.table, key) !== undefined) return false;
+    if (!fresh) {
+      // A row that this transaction has deleted keeps its committed base, which the general way looks after.
+      if (overlay.rows.has(text)) return false;
+      if (lookupHot(context, runtime, userId, key).kind !== 'absent') return false;
+    }
+  }
+  for (const index of runtime.table.indexes) {
+    if (!index.unique) continue;
+    const entry = runtime.indexEntry(index, userId, values, rowTail(key), false);
+    if (!entry.unique) continue;
+    const name = keyText(entry.key);
+    if (!engine.locks.tryAcquire(owner, 'row', name, claimMask)) return false;
+    const own = overlay.index.get(name);
+    if (own !== undefined ? own.tail !== null : context.view.get(entry.key) !== undefined)
+      return false;
+  }
+  return true;
+}
+
+/**
+ * Marks the row as written by this transaction, which has locked it unless the caller is sure of the version some other way.
+ * @throws 40001 when it was not locked and `old` is not the current version
+ */
+async function lockWritten(
+  state: TransactionState,
+  runtime: TableRuntime,
+  old: StoredRow,
+  key: Buffer,
+): Promise<void> {
+  const { owner, engine } = state;
+  const text = keyText(key);
+  const writing = rowModes.noKeyUpdate | rowModes.update;
+  const locked = (engine.locks.held(owner, 'row', text) & writing) !== 0;
+  await engine.locks.acquire(owner, 'row', text, rowModes.noKeyUpdate | written);
+  if (locked) return;
+  const { table } = runtime;
+  const now = await lookupRow(latestContext(state, table), runtime, old.userId, key);
+  if (now === undefined || now === 'foreign' || now.seq !== old.seq) throw concurrentUpdate(table);
+}
+
 /** A new version of `old`; the primary key may change. */
 export async function updateRow(
   state: TransactionState,
@@ -122,35 +178,39 @@ export async function updateRow(
   const { userId } = old;
   const oldKey = fullKey(table, old);
   const key = runtime.hiddenKey ? oldKey : runtime.keyOfRow(userId, values);
+  await lockWritten(state, runtime, old, oldKey);
   const current = currentVersion(state, runtime, oldKey, old);
   if (key.equals(oldKey)) {
     if (!old.deleted) {
-      const check = await checkIndexes(state, runtime, userId, values, key, undefined);
+      const check = await claimIndexes(state, runtime, userId, values, key, current);
       if ('conflict' in check) return check;
       putVersion(state, runtime, userId, key, values, false, current, check.stale);
     } else putVersion(state, runtime, userId, key, values, true, current, noStale);
     return { key };
   }
-  const found = await lookupRow(latestContext(state, table), runtime, userId, key);
-  if (found === 'foreign') throw concurrentUpdate(table);
-  if (found !== undefined && !found.deleted) return { conflict: { index: null, existing: found } };
+  await state.engine.locks.acquire(state.owner, 'row', keyText(oldKey), claimMask);
+  const found = await claimKey(state, keyText(key), () => lookForRow(state, runtime, userId, key));
+  if (found.kind === 'taken') return { conflict: { index: null, existing: found.row } };
   const check = old.deleted
     ? { stale: noStale }
-    : await checkIndexes(state, runtime, userId, values, key, rowTail(oldKey));
+    : await claimIndexes(state, runtime, userId, values, key, current, rowTail(oldKey));
   if ('conflict' in check) return check;
   removeVersion(state, runtime, oldKey, current);
-  putVersion(state, runtime, userId, key, values, old.deleted, found, check.stale);
+  putVersion(state, runtime, userId, key, values, old.deleted, found.value, check.stale);
   return { key };
 }
 
-export function deleteRow(
+export async function deleteRow(
   state: TransactionState,
   runtime: TableRuntime,
   old: StoredRow,
   mode: 'soft' | 'hard',
-): void {
+): Promise<void> {
   const key = fullKey(runtime.table, old);
+  await lockWritten(state, runtime, old, key);
+  await state.engine.locks.acquire(state.owner, 'row', keyText(key), claimMask);
   const current = currentVersion(state, runtime, key, old);
+  await claimOldEntries(state, runtime, current, key);
   if (mode === 'hard') removeVersion(state, runtime, key, current);
   else putVersion(state, runtime, old.userId, key, current.values, true, current, noStale);
 }
@@ -196,7 +256,7 @@ function putVersion(
   const overlay = overlayOf(state, runtime.table);
   const { clock, counters } = state.engine;
   const tuple = runtime.codec.encode(values, deleted ? TupleFlag.deleted : 0, clock.now());
-  putRow(overlay, key, tuple, replaced, seenOf(replaced, counters.seq), null);
+  putRow(overlay, key, tuple, replaced, counters.seq, null);
   reindex(
     state,
     overlay,
@@ -216,16 +276,8 @@ function removeVersion(
 ): void {
   const overlay = overlayOf(state, runtime.table);
   const keyValues = keyValuesOf(runtime, key, old.values);
-  putRow(overlay, key, null, old, seenOf(old, state.engine.counters.seq), keyValues);
+  putRow(overlay, key, null, old, state.engine.counters.seq, keyValues);
   reindex(state, overlay, runtime, old.userId, versionOf(old, key), undefined, noStale);
-}
-
-/**
- * Up to which commit the writer has looked: a new key was checked against everything accepted, an old version was read at
- * some earlier view, of which its own seq is all that is sure.
- */
-function seenOf(replaced: StoredRow | undefined, latestSeq: number): number {
-  return replaced === undefined ? latestSeq : Math.min(latestSeq, replaced.seq);
 }
 
 /** The primary key's values, or the hidden row id: what a mark tells the columnar executor. */
@@ -286,39 +338,88 @@ function reindex(
   }
 }
 
-/** Checks the unique indexes for a row at `key`; entries of the row at `movedFrom` do not count either. */
-async function checkIndexes(
+/**
+ * Takes the unique keys of a row at `key`, which replaces `before` (its entry is no conflict, nor is one at `movedFrom`). Keys
+ * that the new version gives back are locked too: who wants them waits for what becomes of this transaction.
+ */
+async function claimIndexes(
   state: TransactionState,
   runtime: TableRuntime,
   userId: string,
   values: Row,
   key: Buffer,
-  movedFrom: Buffer | undefined,
+  before: StoredRow | undefined,
+  movedFrom?: Buffer,
 ): Promise<Check> {
   let stale = noStale;
   const { table } = runtime;
   const tail = rowTail(key);
+  const beforeTail = movedFrom ?? tail;
   for (const index of table.indexes) {
     if (!index.unique) continue;
     const entry = runtime.indexEntry(index, userId, values, tail, false);
-    if (!entry.unique) continue;
-    const context = latestContext(state, table);
-    const own = context.overlay?.index.get(keyText(entry.key));
-    if (own === undefined && isTruncated(context.overlay, userId)) continue;
-    const owner = own === undefined ? context.view.get(entry.key) : own.tail;
-    if (owner === undefined || owner === null) continue;
-    if (owner.equals(tail) || (movedFrom !== undefined && owner.equals(movedFrom))) continue;
-    const ownerKey = Buffer.concat([runtime.scopeRows(userId), owner]);
-    const row = await lookupRow(context, runtime, userId, ownerKey);
-    if (row === 'foreign') throw concurrentUpdate(table);
-    const owns =
-      row !== undefined &&
-      !row.deleted &&
-      runtime.indexEntry(index, userId, row.values, owner, false).key.equals(entry.key);
-    if (owns) return { conflict: { index, existing: row } };
+    const text = keyText(entry.key);
+    const old =
+      before === undefined || before.deleted
+        ? undefined
+        : runtime.indexEntry(index, userId, before.values, beforeTail, false);
+    const same = old !== undefined && old.key.equals(entry.key);
+    if (old?.unique === true && (!same || movedFrom !== undefined))
+      await state.engine.locks.acquire(state.owner, 'row', keyText(old.key), claimMask);
+    if (same || !entry.unique) continue;
+    const found = await claimKey(state, text, () =>
+      lookForEntry(state, runtime, index, userId, entry.key, text, [tail, beforeTail]),
+    );
+    if (found.kind === 'taken') return { conflict: { index, existing: found.row } };
+    if (found.value === undefined) continue;
     // Left over by a truncate or an unfinished bulk transaction; the new entry takes its place.
     if (stale === noStale) stale = new Map();
-    stale.set(keyText(entry.key), owner);
+    stale.set(text, found.value);
   }
   return { stale };
+}
+
+/** Locks the unique keys that a row gives back. */
+async function claimOldEntries(
+  state: TransactionState,
+  runtime: TableRuntime,
+  old: StoredRow,
+  key: Buffer,
+): Promise<void> {
+  if (old.deleted) return;
+  const tail = rowTail(key);
+  for (const index of runtime.table.indexes) {
+    if (!index.unique) continue;
+    const entry = runtime.indexEntry(index, old.userId, old.values, tail, false);
+    if (entry.unique)
+      await state.engine.locks.acquire(state.owner, 'row', keyText(entry.key), claimMask);
+  }
+}
+
+/** Free, with the row key tail that a dead entry leads to, if there is one. */
+async function lookForEntry(
+  state: TransactionState,
+  runtime: TableRuntime,
+  index: StoredIndex,
+  userId: string,
+  key: Buffer,
+  text: string,
+  ownTails: readonly Buffer[],
+): Promise<Look<Buffer | undefined>> {
+  const { table } = runtime;
+  const context = latestContext(state, table);
+  const own = context.overlay?.index.get(text);
+  if (own === undefined && isTruncated(context.overlay, userId))
+    return { kind: 'free', value: undefined };
+  const tail = own === undefined ? context.view.get(key) : own.tail;
+  if (tail === undefined || tail === null) return { kind: 'free', value: undefined };
+  if (ownTails.some((one) => one.equals(tail))) return { kind: 'free', value: undefined };
+  const rowKey = Buffer.concat([runtime.scopeRows(userId), tail]);
+  const row = await lookupRow(context, runtime, userId, rowKey);
+  if (row === 'foreign') return { kind: 'foreign', owner: foreignOwner(state, table, rowKey) };
+  const owns =
+    row !== undefined &&
+    !row.deleted &&
+    runtime.indexEntry(index, userId, row.values, tail, false).key.equals(key);
+  return owns ? { kind: 'taken', row } : { kind: 'free', value: tail };
 }
