@@ -13,8 +13,10 @@ import { treeMemoryBytes } from './server.ts';
 const startTimeoutMs = 30_000;
 const debianFolder = '/usr/lib/postgresql';
 
-/** The folder with PostgreSQL's programs: version 15 where there is one, else the newest. Throws when there is none. */
-function binariesFolder(): string {
+/** PostgreSQL's major version, 15 where there is one, else the newest, and the folder with its programs. Undefined: none. */
+export function findPostgres():
+  | { readonly version: string; readonly binaries: string }
+  | undefined {
   const versions = existsSync(debianFolder)
     ? readdirSync(debianFolder).filter((name) =>
         existsSync(join(debianFolder, name, 'bin', 'postgres')),
@@ -23,10 +25,17 @@ function binariesFolder(): string {
   const version = versions.includes('15')
     ? '15'
     : versions.toSorted((a, b) => Number(b) - Number(a))[0];
-  if (version === undefined) {
+  if (version === undefined) return undefined;
+  return { version, binaries: join(debianFolder, version, 'bin') };
+}
+
+/** Throws when there is none. */
+function binariesFolder(): string {
+  const found = findPostgres();
+  if (found === undefined) {
     throw new Error('the baseline needs PostgreSQL: apt-get install postgresql (or: --own-only)');
   }
-  return join(debianFolder, version, 'bin');
+  return found.binaries;
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user that Debian's package made. */
@@ -37,8 +46,10 @@ function unprivilegedUser(): { uid: number; gid: number } | undefined {
   return { uid: id('-u'), gid: id('-g') };
 }
 
-/** A PostgreSQL with default settings on new data in a temporary folder, which `stop` removes. */
-export async function startPostgres(): Promise<Server & { readonly version: string }> {
+/** A PostgreSQL with default settings but these, on new data in a temporary folder, which `stop` removes. */
+export async function startPostgres(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Server & { readonly version: string }> {
   const binaries = binariesFolder();
   const asUser = unprivilegedUser();
   const folder = await mkdtemp(join(tmpdir(), 'pgtide-bench-postgres-'));
@@ -55,6 +66,9 @@ export async function startPostgres(): Promise<Server & { readonly version: stri
   }).trim();
   const port = await freePort();
   const address = { host: '127.0.0.1', port, database: 'postgres', user: 'postgres' };
+  const flags = Object.entries({ listen_addresses: '127.0.0.1', ...settings }).flatMap(
+    ([name, value]) => ['-c', `${name}=${value}`],
+  );
   let child: ChildProcess | undefined;
 
   async function start(): Promise<number> {
@@ -62,7 +76,7 @@ export async function startPostgres(): Promise<Server & { readonly version: stri
     let log = '';
     const server = spawn(
       join(binaries, 'postgres'),
-      ['-D', dataDir, '-p', `${port}`, '-k', folder, '-c', 'listen_addresses=127.0.0.1'],
+      ['-D', dataDir, '-p', `${port}`, '-k', folder, ...flags],
       { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
     );
     child = server;
