@@ -7,6 +7,7 @@ import type { DecodedTable } from './codec.ts';
 import { decodeTable, encodeTable } from './codec.ts';
 import type { CatalogLog, JournalEntry, SequenceRecord } from './level-records.ts';
 import { droppedTables, finishDrop, keys, loadState } from './level-records.ts';
+import { rewriteRows, withNewId } from './rewrite-rows.ts';
 import { sameSequence, sequenceOf } from './mirror-sequences.ts';
 import { refuseForeignKeys } from './foreign-keys.ts';
 import { createMutex } from './mutex.ts';
@@ -268,7 +269,13 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
               : new Map([...(formerTable?.options ?? []), ...request.tableOptions]);
           optionsUsed = true;
         }
-        const result = reconcileTable(relation, formerTable, given, nextId);
+        const reconciled = reconcileTable(relation, formerTable, given, nextId);
+        const filled =
+          known !== undefined &&
+          (reconciled.rewritesRows || reconciled.needsEmptyTable !== undefined) &&
+          (await hasRows(transaction, known.stored));
+        const rewrites = filled && reconciled.rewritesRows;
+        const result = rewrites ? withNewId(reconciled, nextId()) : reconciled;
         const table = catalogTable(relation, result.stored, result.options, options.readExpr);
         tables.push(table);
         const decoded = { stored: result.stored, options: result.options };
@@ -277,12 +284,17 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
           former.set(result.stored.tableId, decoded);
         }
         if (known === undefined) continue;
-        if (result.needsEmptyTable !== undefined && (await hasRows(transaction, known.stored))) {
+        if (result.needsEmptyTable !== undefined && filled) {
           throw new PgError(
             SqlState.featureNotSupported,
             `${result.needsEmptyTable} of a table that has rows is not supported`,
             { table: relation.name },
           );
+        }
+        if (rewrites) {
+          await rewriteRows(storage, transaction, known, table, validate);
+          await validateRows(known, table, transaction, validate, table.stored.primaryKey);
+          continue;
         }
         for (const index of result.newIndexes) {
           const conflict = await storage.buildIndex(transaction, table.stored, index);

@@ -42,8 +42,10 @@ export interface Reconciled {
   readonly options: ReadonlyMap<string, string>;
   /** Indexes that existing rows are not in yet. */
   readonly newIndexes: readonly StoredIndex[];
-  /** Column or key changes that existing rows can not follow in this version. */
+  /** Column or kind changes that existing rows can not follow in this version. */
   readonly needsEmptyTable: string | undefined;
+  /** Existing rows must be written anew: their key is another. */
+  readonly rewritesRows: boolean;
 }
 
 /**
@@ -127,13 +129,14 @@ export function reconcileTable(
     stored,
     options: merged,
     newIndexes: former === undefined ? [] : newIndexes,
-    needsEmptyTable: former === undefined ? undefined : rewriteNeeded(former.stored, stored),
+    needsEmptyTable: former === undefined ? undefined : cannotFollow(former.stored, stored),
+    rewritesRows:
+      former !== undefined && String(former.stored.primaryKey) !== String(stored.primaryKey),
   };
 }
 
-function rewriteNeeded(former: StoredTable, stored: StoredTable): string | undefined {
+function cannotFollow(former: StoredTable, stored: StoredTable): string | undefined {
   if (former.kind !== stored.kind) return 'changing the kind';
-  if (String(former.primaryKey) !== String(stored.primaryKey)) return 'changing the primary key';
   for (const column of stored.columns) {
     const before = former.columns.find((candidate) => candidate.id === column.id);
     if (before === undefined) continue;

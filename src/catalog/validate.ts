@@ -22,9 +22,11 @@ export async function validateRows(
   after: CatalogTable,
   transaction: StorageTransaction,
   validate: RowValidator,
+  /** Ids of columns that are known to have a value in every row. */
+  proved: readonly number[] = [],
 ): Promise<void> {
   const notNull = after.columns.filter((column) => {
-    if (!column.notNull) return false;
+    if (!column.notNull || proved.includes(column.id)) return false;
     const former = before.columns.find((candidate) => candidate.id === column.id);
     // A column whose values are computed row by row is judged when they are (the session's fillNewColumns).
     if (former === undefined) return column.defaultExpr === undefined;

@@ -20,6 +20,7 @@ import type { CopyDecoder } from './copy/index.ts';
 import { checkForcedColumns, createCopyDecoder } from './copy/index.ts';
 import { copyOptions } from './copy-options.ts';
 import { qualified, tableOf } from './names.ts';
+import { requireNewTable } from './new-tables.ts';
 import { prepareStatement } from './prepare.ts';
 import type { SessionState, StatementResult } from './state.ts';
 
@@ -64,6 +65,7 @@ export async function copyFrom(
   const options = copyOptions(statement, 'from');
   if (options.default !== undefined) throw notSupported('COPY option DEFAULT');
   const table = await tableOf(session, statement.table);
+  if (options.freeze) requireNewTable(session, table);
   const columns = copyColumns(table, statement.columns);
   const plan = await insertPlan(session, statement, table, columns);
   const filled = fillPlan(session, plan, table, columns);

@@ -88,6 +88,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     transaction,
     prepared: new Map(),
     portals: createSlotMap(),
+    severalStatements: false,
     defaults: parts.defaults,
     roles: parts.roles,
     statementTime: 0n,

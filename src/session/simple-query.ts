@@ -39,6 +39,7 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
       finish(text, startMs);
       return;
     }
+    state.severalStatements = statements.length > 1;
     await runFrom(statements, 0, text, startMs);
   }
 
@@ -124,6 +125,7 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
   }
 
   function finish(text: string, startMs: number): void {
+    state.severalStatements = false;
     core.logDuration(text, startMs);
     core.endStatement();
     core.readyForQuery();

@@ -105,6 +105,8 @@ export interface SessionState {
   readonly transaction: SessionTransaction;
   readonly prepared: Map<string, Prepared>;
   readonly portals: SlotMap<string, Portal>;
+  /** The message being run has more statements than this one, all in one implicit transaction. */
+  severalStatements: boolean;
   roles: RoleFacts;
   /** Microseconds since 2000-01-01 UTC. */
   statementTime: bigint;

@@ -328,6 +328,21 @@ export interface Storage {
     table: StoredTable,
     index: StoredIndex,
   ): Promise<UniqueConflict | undefined>;
+  /**
+   * Copies the rows of `from` inside the transaction to `to`, which has another primary key, no row yet and a table id of its
+   * own. Columns and indexes are `to`'s; the rows of `from` stay for whoever drops it. Both tiers are read, hot rows are written.
+   * Tells the first row that has no place: its key is taken, or it has no value for a column (the id) of the key.
+   */
+  rewriteTable(
+    transaction: StorageTransaction,
+    from: StoredTable,
+    to: StoredTable,
+  ): Promise<{ conflict: UniqueConflict } | { nullColumn: number } | undefined>;
+  /**
+   * Removes what no transaction sees any more: keys that a flush has moved, rows and files that a truncate has hidden. It is
+   * done in the background anyway; this waits for it.
+   */
+  vacuum(table: StoredTable): Promise<void>;
   /** Removes a stream's expired rows; returns how many. */
   evictExpired(table: StoredTable): Promise<number>;
   /** Measured figures of a table (not estimates). */

@@ -126,7 +126,6 @@ describe('option errors are those of PostgreSQL', () => {
 });
 
 test('what pgtide leaves out says so', async () => {
-  expect(await ours(`${from} (freeze)`)).toMatchObject({ code: '0A000' });
   expect(await ours(`${from} (encoding 'latin1')`)).toMatchObject({ code: '0A000' });
 });
 

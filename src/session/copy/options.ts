@@ -16,6 +16,8 @@ export interface CopyOptions {
   readonly null: string;
   /** The marker that stands for the column's default; undefined without one. */
   readonly default: string | undefined;
+  /** For a table that the transaction itself has made or emptied only. */
+  readonly freeze: boolean;
   readonly header: boolean | 'match';
   /** One byte; used by csv. */
   readonly quote: string;
@@ -141,7 +143,7 @@ const readers: Readonly<Record<string, (given: Given, into: GivenOptions) => voi
 
 /**
  * Reads the option list of a parsed COPY (libpg-query's `CopyStmt.options`; the old syntax parses to the same list).
- * Errors are PostgreSQL's. Client encodings other than UTF-8, and FREEZE, are 0A000.
+ * Errors are PostgreSQL's. Client encodings other than UTF-8 are 0A000.
  */
 export function readCopyOptions(
   nodes: readonly unknown[],
@@ -165,7 +167,6 @@ export function readCopyOptions(
     read({ node, name, position, direction }, given);
   }
   checkCopyOptions(given, direction);
-  if (given.freeze === true) throw notSupported('COPY FREEZE');
   return withDefaults(given);
 }
 
@@ -177,6 +178,7 @@ function withDefaults(given: GivenOptions): CopyOptions {
     delimiter: given.delimiter ?? (csv ? ',' : '\t'),
     null: given.null ?? (csv ? '' : '\\N'),
     default: given.default,
+    freeze: given.freeze ?? false,
     header: given.header ?? false,
     quote,
     escape: given.escape ?? quote,

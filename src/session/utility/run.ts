@@ -6,7 +6,7 @@ import { runDdl } from '../ddl.ts';
 import { explain } from '../explain.ts';
 import { flushFields, flushTable } from '../flush.ts';
 import { mirrorOf } from '../mirror-access.ts';
-import { relidOf, tableOf } from '../names.ts';
+import { relidOf } from '../names.ts';
 import { isQuery } from '../prepare.ts';
 import { runQuery } from '../run-query.ts';
 import type { QueryInput } from '../run-query.ts';
@@ -17,6 +17,7 @@ import { bindPrepared, deallocate, prepareSql } from './prepared.ts';
 import { applySetting, showAnySetting } from './set.ts';
 import { checkTransactionOptions, runTransactionStatement } from './transaction-control.ts';
 import { truncate } from './truncate.ts';
+import { maintain } from './vacuum.ts';
 
 /** Runs a statement that is not a query. */
 export async function runUtility(
@@ -114,8 +115,9 @@ async function runUtilityKind(
       return deallocate(session, statement);
     case 'explain':
       return explain(session, statement, input);
+    case 'vacuum':
     case 'analyze':
-      return analyze(session, statement.tables);
+      return maintain(session, statement);
     case 'checkpoint':
       // Every commit is on disk when it is acknowledged: there is nothing left to write.
       return done;
@@ -136,20 +138,6 @@ async function executePrepared(
   return prepared.statement !== undefined && isQuery(prepared.statement)
     ? runQuery(session, prepared, input)
     : runUtility(session, prepared, input);
-}
-
-/** ANALYZE counts the tables' rows anew: what the choice of executor goes by. */
-async function analyze(
-  session: SessionState,
-  named: Extract<UtilityStatement, { tables: unknown; options: unknown }>['tables'],
-): Promise<StatementResult> {
-  const { engine, transaction } = session;
-  const tables =
-    named.length === 0
-      ? transaction.catalog.tables
-      : await Promise.all(named.map((one) => tableOf(session, one.name)));
-  for (const table of tables) await engine.storage.stats(table.stored);
-  return { kind: 'done', tag: 'ANALYZE' };
 }
 
 async function show(session: SessionState, name: string): Promise<StatementResult> {

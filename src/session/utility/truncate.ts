@@ -4,6 +4,7 @@ import { sharedScope } from '../../storage/types.ts';
 import { statementContext } from '../context.ts';
 import { mirrorOf } from '../mirror-access.ts';
 import { tableOf } from '../names.ts';
+import { noteTruncated } from '../new-tables.ts';
 import type { SessionState, StatementResult } from '../state.ts';
 
 /** TRUNCATE: of a user table, the current user's rows (everyone's under tide.scope = all). */
@@ -22,7 +23,9 @@ export async function truncate(
         : context.allUsers
           ? ({ kind: 'all' } as const)
           : ({ kind: 'one', userId: context.userId } as const);
-    await transaction.statement().truncate(table.stored, scope);
+    const storage = transaction.statement();
+    await storage.truncate(table.stored, scope);
+    noteTruncated(storage, table.relid);
     if (!statement.restartSequences) continue;
     if (table.stored.kind === 'user' && scope.kind === 'one') {
       throw notSupported('TRUNCATE … RESTART IDENTITY of one user’s rows');

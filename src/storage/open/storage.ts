@@ -9,11 +9,18 @@ import { scanHotRows } from '../tiered/hot-scan.ts';
 import { coldScan } from '../tiered/scan.ts';
 import { evictExpired } from '../tiered/evict.ts';
 import { buildIndex } from '../txn/build-index.ts';
+import { latestView } from '../txn/reader.ts';
+import { rewriteTable } from '../txn/rewrite-table.ts';
 import type { InternalTransaction } from '../txn/transaction.ts';
 import { beginTransaction } from '../txn/transaction.ts';
-import type { Storage, StorageTransaction } from '../types.ts';
+import type { Storage, StorageTransaction, StoredTable } from '../types.ts';
 import type { EngineParts } from './engine.ts';
 import { serialWork } from './serial.ts';
+
+/** What a table's rows are found by. */
+function keyOf({ tableId, primaryKey, indexes }: StoredTable): Partial<StoredTable> {
+  return { tableId, primaryKey, indexes };
+}
 
 /** The storage as its callers see it, over an opened engine. */
 export function makeStorage(
@@ -61,6 +68,19 @@ export function makeStorage(
     },
     buildIndex: (transaction, table, index) =>
       buildIndex(internal(transaction), engine.runtime(table), index),
+    rewriteTable: (transaction, from, to) =>
+      rewriteTable(
+        internal(transaction),
+        engine.runtime({ ...to, ...keyOf(from) }),
+        engine.runtime(to),
+      ),
+    vacuum: (table) =>
+      inTurn(table.tableId, async () => {
+        const { tableId } = table;
+        await removeTruncated(engine, tableId, coldRoot);
+        if (latestView(engine).tableRecord(engine.tableState(tableId)).moving)
+          await removeMoved(engine, tableId);
+      }),
     async coldScan(transaction, table, options) {
       const inner = internal(transaction);
       inner.state.reads?.scan(engine.runtime(table), options.scope, options.predicates ?? []);

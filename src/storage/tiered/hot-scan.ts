@@ -13,6 +13,7 @@ import {
   foreign,
   storedRow,
   isDeleted,
+  ownSeq,
   visibleSeq,
 } from '../txn/visibility.ts';
 import type { ScanOptions, StoredRow } from '../types.ts';
@@ -148,7 +149,8 @@ async function* scanRange(
           lastUser = userId;
         }
         const seq = visibleSeq(engine, tuple, viewSeq, limits!, ownBulks);
-        if (seq === invisible || seq === foreign || hidden) continue;
+        // Rows that the transaction has written ahead came after its truncate.
+        if (seq === invisible || seq === foreign || (hidden && seq !== ownSeq)) continue;
         if (options.includeDeleted !== true && isDeleted(tuple)) continue;
         out.push(storedRow(runtime, key, tuple, seq, userId, wanted, 'hot'));
         if (options.stats !== undefined) options.stats.hotRows++;

@@ -43,7 +43,7 @@ export async function* indexRows(
     const ownTails = [...own.values()].filter((tail) => tail !== null);
     const point: PointContext = { engine, view: reader, ownBulks: context.ownBulks, overlay };
     if (ownTails.length > 0) yield* follow([...own.keys()], ownTails);
-    if (isTruncated(overlay, userId)) return;
+    if (isTruncated(overlay, userId) && context.ownBulks.length === 0) return;
     const cursor = engine.store.scan({ from: prefix, to: end, snapshot: reader.hot() });
     try {
       for (;;) {
@@ -106,6 +106,7 @@ export async function* indexRows(
     function refuseMissing(key: Buffer): void {
       const state = engine.tableState(table.tableId);
       const limits = reader.limits(state, userId);
+      if (isTruncated(overlay, userId)) return;
       // Entries outlive their rows while a truncate's or a bulk transaction's leftovers are being removed.
       if (limits.truncatedBefore > 0 || reader.tableRecord(state).truncated) return;
       for (const record of engine.bulks.values()) if (record.committed === null) return;

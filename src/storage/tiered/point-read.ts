@@ -5,7 +5,14 @@ import type { Engine } from '../engine.ts';
 import type { TableOverlay } from '../txn/overlay.ts';
 import { isTruncated } from '../txn/overlay.ts';
 import type { View } from '../txn/reader.ts';
-import { checkTuple, foreign, invisible, storedRow, visibleSeq } from '../txn/visibility.ts';
+import {
+  checkTuple,
+  foreign,
+  invisible,
+  ownSeq,
+  storedRow,
+  visibleSeq,
+} from '../txn/visibility.ts';
 import type { ScanStats, StoredRow } from '../types.ts';
 
 /** What the hot store and memory know of one key. */
@@ -43,7 +50,8 @@ export function lookupHot(
             row: storedRow(runtime, own.key, own.tuple, 0, userId, undefined, 'overlay'),
           };
   }
-  if (isTruncated(overlay, userId)) return absent;
+  const hidden = isTruncated(overlay, userId);
+  if (hidden && ownBulks.length === 0) return absent;
   const state = engine.tableState(table.tableId);
   const tuple = view.get(key);
   const limits = view.limits(state, userId);
@@ -51,9 +59,11 @@ export function lookupHot(
     checkTuple(table, key, tuple);
     const seq = visibleSeq(engine, tuple, view.seq, limits, ownBulks);
     if (seq === foreign) return { kind: 'foreign' };
-    if (seq !== invisible)
+    // Rows that the transaction has written ahead came after its truncate.
+    if (seq !== invisible && (!hidden || seq === ownSeq))
       return { kind: 'row', row: storedRow(runtime, key, tuple, seq, userId, undefined, 'hot') };
   }
+  if (hidden) return absent;
   return limits.watermark > 0 ? { kind: 'cold?' } : absent;
 }
 

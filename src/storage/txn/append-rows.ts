@@ -31,7 +31,9 @@ export function appendRows(
   const { engine } = state;
   const { table, codec, hiddenKey } = runtime;
   const overlay = overlayOf(state, table);
-  if (table.indexes.length > 0 || isTruncated(overlay, userId)) return from;
+  if (table.indexes.length > 0) return from;
+  // Under a truncate the largest key says nothing; hidden keys are always new.
+  if (!hiddenKey && isTruncated(overlay, userId)) return from;
   const scope = scopeText(userId);
   const tableState = engine.tableState(table.tableId);
   const ownMax = overlay.maxKeys.get(scope);

@@ -1,0 +1,57 @@
+-- Primary keys given to, taken from and changed on tables that have rows, in both tiers.
+create table a (id int, x int, y text);
+insert into a values (3, 30, 'three'), (1, 10, 'one'), (2, 20, 'two');
+-- flush point
+insert into a values (5, 50, 'five'), (4, 40, 'four');
+create index a_x on a (x);
+create unique index a_y on a (y);
+update a set x = x + 1 where id in (2, 4);
+delete from a where id = 5;
+alter table a add primary key (id);
+select * from a order by id;
+select * from a where id = 2;
+select id from a where x = 41;
+insert into a values (1, 0, 'again');
+insert into a values (9, 0, 'one');
+insert into a values (5, 55, 'five') returning *;
+update a set x = -1 where id = 3 returning *;
+-- flush point
+select * from a order by id;
+-- restart point
+select * from a where id = 5;
+alter table a drop constraint a_pkey;
+insert into a values (1, 11, 'uno') returning *;
+select id, x, y from a order by id, x;
+alter table a add constraint a_key primary key (id);
+alter table a add constraint a_key primary key (id, x);
+select id, x, y from a order by id, x;
+insert into a values (1, 11, 'eins');
+alter table a drop constraint a_key;
+alter table a alter id drop not null;
+insert into a values (null, 70, 'none');
+alter table a add primary key (id);
+delete from a where y = 'uno';
+alter table a add primary key (id);
+delete from a where id is null;
+begin;
+alter table a add primary key (id);
+insert into a values (3, 0, 'dup');
+rollback;
+insert into a values (3, 0, 'dup');
+delete from a where y = 'dup';
+begin;
+insert into a values (7, 70, 'seven');
+alter table a add primary key (id);
+update a set x = 77 where id = 7;
+commit;
+select * from a order by id;
+insert into a values (7, 0, 'other');
+create table moved as select id, x from a;
+alter table moved add primary key (x);
+alter table moved add column z int default 8, drop constraint moved_pkey, add primary key (id);
+select * from moved order by id;
+insert into moved values (7, 0);
+alter table moved add column k int primary key;
+alter table moved drop constraint moved_pkey, add column k int primary key;
+drop table moved;
+drop table a;
