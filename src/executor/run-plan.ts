@@ -1,6 +1,7 @@
 import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { Query } from '../analyzer/tree.ts';
 import type { ExecutorName, SelectPlan } from '../planner/nodes.ts';
+import type { ConstraintHost } from './dml/constraint-events/statement.ts';
 import { NotShippable } from './not-shippable.ts';
 import { scopeOf } from './scan-scope.ts';
 import type { Row } from '../types/value.ts';
@@ -20,6 +21,8 @@ export interface Execution extends Omit<ExecutionContext, 'scans' | 'sources'> {
   readonly executors: Executors;
   /** SET tide.executor. */
   readonly forced: ExecutorName | 'auto';
+  /** Checks between rows and tables, at the end of statements that write. */
+  readonly constraints: ConstraintHost;
   /** Rows of computed relations by source name, read when first asked. */
   virtualRows(source: string): Promise<RowSource>;
 }

@@ -1,6 +1,8 @@
 import { PgError, SqlState, assert, notSupported } from '../base/index.ts';
 import type { Expr, TargetEntry } from '../analyzer/tree.ts';
 import type { CatalogColumn, CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
+import { statementEvents } from '../executor/dml/constraint-events/statement.ts';
+import type { StatementEvents } from '../executor/dml/constraint-events/statement.ts';
 import { targetUser } from '../executor/dml/insert.ts';
 import { project } from '../executor/dml/projections.ts';
 import { applyRules } from '../executor/dml/rules.ts';
@@ -19,6 +21,7 @@ import { createExecution } from './context.ts';
 import type { CopyDecoder } from './copy/index.ts';
 import { checkForcedColumns, createCopyDecoder } from './copy/index.ts';
 import { copyOptions } from './copy-options.ts';
+import { lockTables } from './lock-tables.ts';
 import { qualified, tableOf } from './names.ts';
 import { requireNewTable } from './new-tables.ts';
 import { prepareStatement } from './prepare.ts';
@@ -65,7 +68,13 @@ export async function copyFrom(
   const options = copyOptions(statement, 'from');
   if (options.default !== undefined) throw notSupported('COPY option DEFAULT');
   const table = await tableOf(session, statement.table);
+<<<<<<< src/session/copy-from.ts
+  // Once more after a wait: the table may be another now.
+  if (await lockTables(session, [{ table, mode: 'rowExclusive' }]))
+    return copyFrom(session, statement);
+=======
   if (options.freeze) requireNewTable(session, table);
+>>>>>>> /tmp/pb/theirs
   const columns = copyColumns(table, statement.columns);
   const plan = await insertPlan(session, statement, table, columns);
   const filled = fillPlan(session, plan, table, columns);
@@ -91,7 +100,8 @@ export async function copyFrom(
     [],
     statement.text,
   );
-  const store = rowStore(plan, table, filled, decoder, execution);
+  const events = statementEvents(table, execution);
+  const store = rowStore(plan, table, filled, decoder, execution, events);
   let count = 0;
   let lastLine = 0;
   return {
@@ -110,6 +120,7 @@ export async function copyFrom(
         const rows = decoder.finish();
         count += rows.length;
         if (rows.length > 0) await store(rows);
+        await events?.finish();
         return `COPY ${count}`;
       },
       failed: (why) =>
@@ -228,6 +239,7 @@ function rowStore(
   fill: FillPlan,
   decoder: CopyDecoder,
   execution: Execution,
+  events: StatementEvents | undefined,
 ): (rows: readonly Row[]) => Promise<void> {
   const userId = targetUser(plan, execution);
   const width = table.columns.length;
@@ -260,7 +272,10 @@ function rowStore(
     }
     await judge(rows);
     const conflict = await execution.transaction.insertMany(table.stored, userId, rows);
-    if (conflict === undefined) return;
+    if (conflict === undefined) {
+      events?.inserted(userId, rows);
+      return;
+    }
     const { at } = conflict;
     const error = uniqueViolation(
       table,

@@ -2,8 +2,9 @@ import { PgError, SqlState } from '../base/index.ts';
 import type { Query } from '../analyzer/tree.ts';
 import { allQueries } from '../planner/walk.ts';
 import type { Engine } from './engine.ts';
-import { sharedMirror } from './mirror-access.ts';
+import { mirrorOf, sharedMirror } from './mirror-access.ts';
 import type { MirrorAccess } from './mirror-access.ts';
+import type { SessionState } from './state.ts';
 
 /** What a session's current role may do, as of one catalog version. */
 export interface RoleFacts {
@@ -110,6 +111,28 @@ export async function checkPermissions(
   );
   const [kind = 'relation', name = String(relid)] = (named.rows[0] ?? []) as string[];
   throw new PgError(SqlState.insufficientPrivilege, `permission denied for ${kind} ${name}`);
+}
+
+/**
+ * Whether the session's current role may see the columns of every row of a table: what an error about rows that the statement
+ * has not read may show (ri_triggers.c, ri_ReportViolation).
+ */
+export async function mayRead(
+  session: SessionState,
+  relid: number,
+  attnums: readonly number[],
+): Promise<boolean> {
+  if (session.roles.superuser) return true;
+  const who = quoteText(session.roles.name);
+  const columns = columnQuestion(who, relid, 'SELECT', attnums);
+  const { rows } = await mirrorOf(session)((mirror) =>
+    mirror.query(
+      `select (not row_security_active(${relid}::oid) and (has_table_privilege(${who}, ${relid}::oid, 'SELECT') or ${columns}))::text`,
+      undefined,
+      session.settings.forPostgres,
+    ),
+  );
+  return rows[0]?.[0] === 'true';
 }
 
 function columnQuestion(

@@ -1,6 +1,7 @@
 import type { PgError, Report } from '../base/index.ts';
 import type { Analyzed, FieldDescription } from '../analyzer/tree.ts';
 import type { Statement } from '../sql/index.ts';
+import type { ConstraintQueue } from '../executor/dml/constraint-events/queue.ts';
 import type { Row, Value } from '../types/value.ts';
 import type { RawParameters } from './bind-params.ts';
 import type { ClientInfo, Output } from './connection.ts';
@@ -103,6 +104,8 @@ export interface SessionState {
   /** Every setting of PostgreSQL by lower-case name, as it is when nobody has set it. */
   readonly defaults: ReadonlyMap<string, string>;
   readonly transaction: SessionTransaction;
+  /** The transaction's checks that wait, and what SET CONSTRAINTS has said. */
+  readonly constraints: ConstraintQueue;
   readonly prepared: Map<string, Prepared>;
   readonly portals: SlotMap<string, Portal>;
   /** The message being run has more statements than this one, all in one implicit transaction. */

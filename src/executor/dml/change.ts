@@ -1,70 +1,51 @@
-import { PgError, SqlState, assert } from '../../base/index.ts';
+import type { RowLockMode } from '../../locks/index.ts';
 import type { DeletePlan, UpdatePlan } from '../../planner/plan-dml.ts';
 import { systemSlots } from '../../planner/plan-dml.ts';
-import type { StoredRow } from '../../storage/types.ts';
 import type { Row } from '../../types/value.ts';
 import type { Execution } from '../run-plan.ts';
-import { collectPlan, runPlanSync } from '../run-plan.ts';
 import type { DmlResult } from './dml.ts';
 import type { Touched } from './returning.ts';
 import { returningRows } from './returning.ts';
 import { applyRules } from './rules.ts';
+import { lockTargets } from './target-rows.ts';
 import { uniqueViolation } from './violations.ts';
 
-/**
- * The source's rows, all of them before the first change (a statement does not see its own writes), one for each target row:
- * when FROM or USING joins a row several times, one of the matches is used, as in PostgreSQL.
- */
-async function sourceRows(plan: UpdatePlan | DeletePlan, execution: Execution): Promise<Row[]> {
-  const rows = runPlanSync(plan.source, execution) ?? (await collectPlan(plan.source, execution));
-  const seen = new Set<string>();
-  return rows.filter((row) => {
-    const key = Buffer.from(rowKey(row)).toString('latin1');
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
-}
-
-function rowKey(row: Row): Uint8Array {
-  const key = row[0];
-  assert(key instanceof Uint8Array, 'the source yields the row key first');
-  return key;
-}
-
-/**
- * The stored row that a source row stands for, in the very version that the source has read: new values that were computed
- * from another version would undo someone's change.
- * @throws 40001 when another commit has changed it since
- */
-async function storedRow(
-  plan: UpdatePlan | DeletePlan,
-  source: Row,
-  execution: Execution,
-): Promise<StoredRow> {
-  const key = rowKey(source);
-  const { stored } = plan.table;
-  const at = execution.transaction.getByKeySync(stored, key);
-  const row = at === 'unknown' ? await execution.transaction.getByKey(stored, key) : at;
-  const seq = source[1];
-  const version = typeof seq === 'bigint' ? Number(seq) : 0;
-  if (row === undefined || row.seq !== version) {
-    throw new PgError(
-      SqlState.serializationFailure,
-      'could not serialize access due to concurrent update',
-    );
-  }
-  return row;
-}
-
 const columnsFrom = systemSlots.length;
+
+/**
+ * How an UPDATE locks a row: FOR UPDATE when it changes a column that a unique index covers, since a foreign key might point
+ * there, else FOR NO KEY UPDATE (heapam.c, HeapDetermineColumnsInfo).
+ */
+function updateLock({ table, positions }: UpdatePlan): (source: Row) => RowLockMode {
+  const { primaryKey, indexes } = table.stored;
+  const columnIds = [primaryKey, ...indexes.filter(({ unique }) => unique).map((i) => i.columns)];
+  const keyPositions = new Set(columnIds.flat().map((id) => table.positionOf[id]));
+  const set = positions.flatMap((position, i) =>
+    keyPositions.has(position) ? [{ position, i }] : [],
+  );
+  if (set.length === 0) return () => 'noKeyUpdate';
+  const setFrom = columnsFrom + table.columns.length;
+  return (source) => {
+    const changes = set.some(
+      ({ position, i }) => !sameValue(source[columnsFrom + position], source[setFrom + i]),
+    );
+    return changes ? 'update' : 'noKeyUpdate';
+  };
+}
+
+/** Whether two values are surely the same. */
+function sameValue(left: Row[number] | undefined, right: Row[number] | undefined): boolean {
+  if (left instanceof Uint8Array && right instanceof Uint8Array)
+    return Buffer.compare(left, right) === 0;
+  return Object.is(left, right);
+}
 
 export async function runUpdate(plan: UpdatePlan, execution: Execution): Promise<DmlResult> {
   const { table, positions } = plan;
   const setFrom = columnsFrom + table.columns.length;
   const othersFrom = setFrom + positions.length;
-  const sources = await sourceRows(plan, execution);
-  const changed = sources.map((source) => {
+  const targets = await lockTargets(plan, execution, updateLock(plan));
+  const changed = targets.map(({ source }) => {
     const values = source.slice(columnsFrom, setFrom);
     positions.forEach((position, i) => {
       values[position] = source[setFrom + i] ?? null;
@@ -73,10 +54,8 @@ export async function runUpdate(plan: UpdatePlan, execution: Execution): Promise
   });
   await applyRules(plan.rules, table, changed, execution);
   const touched: Touched[] = [];
-  for (let i = 0; i < sources.length; i++) {
+  for (const [i, { before, source }] of targets.entries()) {
     execution.signal.throwIfAborted();
-    const source = sources[i]!;
-    const before = await storedRow(plan, source, execution);
     const values = changed[i]!;
     const result = await execution.transaction.update(table.stored, before, values);
     if ('conflict' in result) {
@@ -86,19 +65,18 @@ export async function runUpdate(plan: UpdatePlan, execution: Execution): Promise
       touched.push({ before, after: result.row, others: source.slice(othersFrom) });
     }
   }
-  return { count: sources.length, rows: await returningRows(plan, touched, execution) };
+  return { count: targets.length, rows: await returningRows(plan, touched, execution) };
 }
 
 export async function runDelete(plan: DeletePlan, execution: Execution): Promise<DmlResult> {
   const { table } = plan;
   const othersFrom = columnsFrom + table.columns.length;
   const mode = execution.statement.hardDelete ? 'hard' : 'soft';
-  const sources = await sourceRows(plan, execution);
+  const targets = await lockTargets(plan, execution, () => 'update');
   const touched: Touched[] = [];
   let count = 0;
-  for (const source of sources) {
+  for (const { before, source } of targets) {
     execution.signal.throwIfAborted();
-    const before = await storedRow(plan, source, execution);
     // Under tide.include_deleted a soft DELETE meets rows that are deleted already: nothing to do.
     if (before.deleted && mode === 'soft') continue;
     await execution.transaction.delete(table.stored, before, mode);

@@ -9,6 +9,8 @@ import { project, slotReader } from './projections.ts';
 import type { Touched } from './returning.ts';
 import { returningRows } from './returning.ts';
 import { applyRules, applyRulesSync } from './rules.ts';
+import { statementEvents } from './constraint-events/statement.ts';
+import type { StatementEvents } from './constraint-events/statement.ts';
 import { uniqueViolation } from './violations.ts';
 
 /** Whose row an INSERT makes. */
@@ -31,11 +33,16 @@ export function startInsert(
     const row: Row = new Array<null>(table.columns.length).fill(null);
     for (let i = 0; i < positions.length; i++) row[positions[i]!] = source[0]![i] ?? null;
     execution.signal.throwIfAborted();
+    const userId = targetUser(plan, execution);
     if (
       applyRulesSync(plan.rules, table, [row], execution) &&
-      execution.transaction.insertNow(table.stored, targetUser(plan, execution), row)
+      execution.transaction.insertNow(table.stored, userId, row)
     ) {
-      return { count: 1, rows: undefined };
+      const done: DmlResult = { count: 1, rows: undefined };
+      const events = statementEvents(table, execution);
+      events?.inserted(userId, [row]);
+      const checks = events?.finish();
+      return checks === undefined ? done : checks.then(() => done);
     }
   }
   return runInsert(plan, execution, source);
@@ -50,6 +57,7 @@ export async function runInsert(
   const userId = targetUser(plan, execution);
   const touched: Touched[] = [];
   const proposedKeys = new Set<string>();
+  const events = statementEvents(table, execution);
   let count = 0;
   const width = table.columns.length;
 
@@ -79,6 +87,7 @@ export async function runInsert(
         const { index } = taken.conflict;
         throw uniqueViolation(table, index, rows[taken.at]!, execution.statement.types);
       }
+      events?.inserted(userId, rows);
       count += rows.length;
       return;
     }
@@ -87,12 +96,20 @@ export async function runInsert(
       const result = await execution.transaction.insert(table.stored, userId, row);
       if ('row' in result) {
         count++;
+        events?.inserted(userId, [row]);
         if (plan.onConflict?.action === 'update') proposedKeys.add(keyText(result.row));
         if (plan.returning !== undefined)
           touched.push({ before: undefined, after: result.row, others: [] });
         continue;
       }
-      const updated = await resolveConflict(plan, row, result.conflict, proposedKeys, execution);
+      const updated = await resolveConflict(
+        plan,
+        row,
+        result.conflict,
+        proposedKeys,
+        events,
+        execution,
+      );
       if (updated === undefined) continue;
       count++;
       if (plan.returning !== undefined) touched.push(updated);
@@ -102,7 +119,9 @@ export async function runInsert(
   const immediate = computed ?? runPlanSync(plan.source, execution);
   if (immediate !== undefined) await insertBatch(immediate);
   else for await (const batch of runPlan(plan.source, execution)) await insertBatch(batch);
-  return { count, rows: await returningRows(plan, touched, execution) };
+  const rows = await returningRows(plan, touched, execution);
+  await events?.finish();
+  return { count, rows };
 }
 
 const keyText = (row: Pick<StoredRow, 'key'>): string => Buffer.from(row.key).toString('latin1');
@@ -113,6 +132,7 @@ async function resolveConflict(
   proposed: Row,
   conflict: UniqueConflict,
   proposedKeys: Set<string>,
+  events: StatementEvents | undefined,
   execution: Execution,
 ): Promise<Touched | undefined> {
   const { table, onConflict } = plan;
@@ -151,6 +171,7 @@ async function resolveConflict(
   await applyRules(plan.rules, table, [values], execution);
   const result = await execution.transaction.update(table.stored, existing, values);
   if ('conflict' in result) throw uniqueViolation(table, result.conflict.index, values, types);
+  events?.updated(existing, values);
   proposedKeys.add(keyText(result.row));
   return { before: existing, after: result.row, others: [] };
 }

@@ -73,7 +73,7 @@ export function uniqueViolation(
 export function uniqueIndexViolation(
   table: CatalogTable,
   index: StoredIndex,
-  existing: StoredRow,
+  existing: Pick<StoredRow, 'values'>,
   types: TypeContext,
 ): PgError {
   const { name, detail } = describeKey(table, index, existing.values, types);

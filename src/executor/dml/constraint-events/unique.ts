@@ -1,0 +1,94 @@
+import type { CatalogSnapshot, CatalogTable } from '../../../catalog/types.ts';
+import type { PgError } from '../../../base/index.ts';
+import { rowModes } from '../../../locks/index.ts';
+import type { StoredIndex } from '../../../storage/types.ts';
+import type { TypeContext } from '../../../types/type.ts';
+import type { Row } from '../../../types/value.ts';
+import type { Execution } from '../../run-plan.ts';
+import { uniqueViolation } from '../violations.ts';
+import type { UniqueEvent } from './events.ts';
+import { keyTextOf } from './key-text.ts';
+import type { KeyLookup } from './key-lookup.ts';
+import { keyLookup, rowsOfKeys } from './key-lookup.ts';
+
+/** Keys that are looked up in one go. */
+const batchKeysMax = 10_000;
+
+/** The error for a key that two rows have; `values` has the key's columns. */
+type UniqueViolation = (
+  table: CatalogTable,
+  index: StoredIndex,
+  values: Row,
+  types: TypeContext,
+) => PgError;
+
+interface Prepared {
+  readonly table: CatalogTable;
+  readonly lookup: KeyLookup;
+}
+
+/** Undefined: the constraint is not there any more. */
+function prepare(event: UniqueEvent, catalog: CatalogSnapshot): Prepared | undefined {
+  const table = catalog.table(event.constraint.relid);
+  const current = table?.deferrableUniques.find((one) => one.oid === event.constraint.oid);
+  if (table === undefined || current === undefined) return undefined;
+  return { table, lookup: keyLookup(table, current.index.columns) };
+}
+
+/**
+ * unique_key_recheck of several keys, in their order. The keys are locked first, so that of two transactions that write the same
+ * one only the first to check finds itself alone.
+ * @throws 23505
+ */
+export async function checkUnique(
+  events: readonly UniqueEvent[],
+  execution: Execution,
+  violation: UniqueViolation = uniqueViolation,
+): Promise<void> {
+  for (let from = 0; from < events.length; from += batchKeysMax) {
+    await checkBatch(events.slice(from, from + batchKeysMax), execution, violation);
+  }
+}
+
+async function checkBatch(
+  events: readonly UniqueEvent[],
+  execution: Execution,
+  violation: UniqueViolation,
+): Promise<void> {
+  const { storage, transaction, catalog } = execution;
+  const groups = new Map<string, { prepared: Prepared; userId: string; list: UniqueEvent[] }>();
+  for (const event of events) {
+    execution.signal.throwIfAborted();
+    const name = `${event.constraint.oid} ${event.userId}`;
+    const group = groups.get(name);
+    const prepared = group?.prepared ?? prepare(event, catalog);
+    if (prepared === undefined) continue;
+    if (group === undefined) groups.set(name, { prepared, userId: event.userId, list: [event] });
+    else group.list.push(event);
+    const { indexId } = event.constraint.index;
+    const text = keyTextOf(prepared.lookup.types, event.key);
+    const lock = `unique ${indexId} ${event.userId.length} ${event.userId}${text}`;
+    const { owner } = transaction;
+    if (!storage.locks.tryAcquire(owner, 'row', lock, rowModes.update)) {
+      await storage.locks.acquire(owner, 'row', lock, rowModes.update);
+    }
+  }
+  transaction.newStatement();
+  const twice = new Set<UniqueEvent>();
+  for (const { prepared, userId, list } of groups.values()) {
+    const keys = list.map((event) => event.key);
+    const scope = { scope: { kind: 'one', userId } } as const;
+    const found = await rowsOfKeys(prepared.lookup, execution, scope, keys);
+    found.forEach((rows, i) => {
+      if (rows.length > 1) twice.add(list[i]!);
+    });
+  }
+  const first = events.find((event) => twice.has(event));
+  if (first === undefined) return;
+  const { table, lookup } = prepare(first, catalog)!;
+  const values: Row = table.columns.map(() => null);
+  lookup.positions.forEach((position, i) => {
+    values[position] = first.key[i] ?? null;
+  });
+  throw violation(table, first.constraint.index, values, execution.statement.types);
+}

@@ -1,0 +1,130 @@
+import type { StoredRow } from '../../../storage/types.ts';
+import type { Row } from '../../../types/value.ts';
+import type { Execution } from '../../run-plan.ts';
+import type { ReferenceEvent } from '../constraint-events/events.ts';
+import { hasNull } from '../constraint-events/key-text.ts';
+import { hasKey, rowsOfKeys, rowsWithKey } from '../constraint-events/key-lookup.ts';
+import type { PreparedKey } from './prepared-key.ts';
+import { parentUser, prepareKey } from './prepared-key.ts';
+import { concurrentChange, missingParent } from './violations.ts';
+
+/** From so many parents on that are not hot, one pass over them is made instead of a look-up each. */
+const batchedLookupsMin = 32;
+
+/**
+ * RI_FKey_check within the call: whether the parent is there, now locked against going (FOR KEY SHARE). False: it may be there
+ * or not, or somebody has to be waited for.
+ */
+export function parentIsThere(event: ReferenceEvent, execution: Execution): boolean {
+  const key = prepareKey(event.constraint, execution.catalog);
+  if (key === undefined) return true;
+  const { access } = key.parents;
+  const wanted = hasNull(event.key) ? undefined : key.toParent(event.key);
+  if (wanted === undefined || access.kind !== 'primaryKey') return false;
+  const { transaction } = execution;
+  const { stored } = key.parent;
+  const row = transaction.getSync(
+    stored,
+    parentUser(key, event.userId),
+    access.order.map((at) => wanted[at] ?? null),
+  );
+  if (row === undefined || row === 'unknown') return false;
+  const locked = transaction.lockRowSync(stored, row.key, 'keyShare');
+  return (
+    locked !== undefined && locked !== 'unknown' && isParent(key, row, locked, wanted, execution)
+  );
+}
+
+/** Whether what was locked is the parent. @throws 40001 when the transaction's snapshot is not the newest state of it */
+function isParent(
+  key: PreparedKey,
+  read: StoredRow,
+  locked: StoredRow | undefined,
+  wanted: Row,
+  execution: Execution,
+): boolean {
+  const { isolation } = execution.transaction;
+  if (isolation !== 'read committed' && locked?.seq !== read.seq) throw concurrentChange();
+  return locked !== undefined && hasKey(key.parents, locked, wanted);
+}
+
+/**
+ * RI_FKey_check of several keys, in their order: the first that has no parent, and whose row is there still, is the error.
+ * @param rowsAreThere whoever asks knows that there are rows with these keys
+ * @throws 23503
+ */
+export async function checkReferences(
+  events: readonly ReferenceEvent[],
+  execution: Execution,
+  rowsAreThere = false,
+): Promise<void> {
+  execution.transaction.newStatement();
+  const missing = await withoutParent(events, execution);
+  for (const event of missing) {
+    const key = prepareKey(event.constraint, execution.catalog);
+    if (key === undefined) continue;
+    // A row that was deleted or changed since is not judged by what it was.
+    const there =
+      rowsAreThere ||
+      (await rowsWithKey(key.children, execution, event.userId, event.key)).length > 0;
+    if (there) throw await missingParent(key, event.key, execution);
+  }
+}
+
+async function withoutParent(
+  events: readonly ReferenceEvent[],
+  execution: Execution,
+): Promise<ReferenceEvent[]> {
+  const missing = new Set<ReferenceEvent>();
+  /** Those that can't be answered within the call, by constraint and whose parents they are. */
+  const slow = new Map<PreparedKey, Map<string, { event: ReferenceEvent; wanted: Row }[]>>();
+  for (const event of events) {
+    execution.signal.throwIfAborted();
+    const key = prepareKey(event.constraint, execution.catalog);
+    if (key === undefined || parentIsThere(event, execution)) continue;
+    const wanted = hasNull(event.key) ? undefined : key.toParent(event.key);
+    if (wanted === undefined) {
+      missing.add(event);
+      continue;
+    }
+    const userId = parentUser(key, event.userId);
+    const byUser = slow.get(key) ?? new Map<string, { event: ReferenceEvent; wanted: Row }[]>();
+    slow.set(key, byUser);
+    const list = byUser.get(userId);
+    if (list === undefined) byUser.set(userId, [{ event, wanted }]);
+    else list.push({ event, wanted });
+  }
+  for (const [key, byUser] of slow) {
+    for (const [userId, list] of byUser) await lockParents(key, userId, list);
+  }
+  return events.filter((event) => missing.has(event));
+
+  async function lockParents(
+    key: PreparedKey,
+    userId: string,
+    list: readonly { readonly event: ReferenceEvent; readonly wanted: Row }[],
+  ): Promise<void> {
+    const { transaction } = execution;
+    const { stored } = key.parent;
+    const batched =
+      list.length < batchedLookupsMin
+        ? undefined
+        : await rowsOfKeys(
+            key.parents,
+            execution,
+            { scope: { kind: 'one', userId } },
+            list.map(({ wanted }) => wanted),
+          );
+    for (const [i, { event, wanted }] of list.entries()) {
+      execution.signal.throwIfAborted();
+      const [row] = batched?.[i] ?? (await rowsWithKey(key.parents, execution, userId, wanted));
+      const locked =
+        row === undefined
+          ? undefined
+          : await transaction.lockRow(stored, row.key, 'keyShare', 'wait');
+      const there =
+        row !== undefined && locked !== 'skipped' && isParent(key, row, locked, wanted, execution);
+      if (!there) missing.add(event);
+    }
+  }
+}

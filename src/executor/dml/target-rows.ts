@@ -1,0 +1,119 @@
+import { PgError, SqlState, assert } from '../../base/index.ts';
+import type { RowLockMode } from '../../locks/index.ts';
+import type { DeletePlan, UpdatePlan } from '../../planner/plan-dml.ts';
+import type { StoredRow } from '../../storage/types.ts';
+import type { Row, Value } from '../../types/value.ts';
+import type { Execution } from '../run-plan.ts';
+import { collectPlan, runPlanSync } from '../run-plan.ts';
+import { recheck } from './recheck.ts';
+
+/** A row to be changed, locked, in its current version, with what the source says of that version. */
+export interface TargetRow {
+  readonly before: StoredRow;
+  readonly source: Row;
+}
+
+type ChangePlan = UpdatePlan | DeletePlan;
+
+/**
+ * The rows to be changed. All of the source is read before the first change (a statement does not see its own writes); of
+ * several matches of one target row one is used, as in PostgreSQL. Each row is locked in turn; one that another transaction
+ * has changed meanwhile is judged again in its new version (READ COMMITTED) or is a serialization failure.
+ * @throws 40001, and what ends a wait
+ */
+export async function lockTargets(
+  plan: ChangePlan,
+  execution: Execution,
+  modeOf: (source: Row) => RowLockMode,
+): Promise<TargetRow[]> {
+  const sources =
+    runPlanSync(plan.source, execution) ?? (await collectPlan(plan.source, execution));
+  const targets: TargetRow[] = [];
+  for (const source of sources.length < 2 ? sources : oncePerTarget(sources)) {
+    execution.signal.throwIfAborted();
+    const target = await lockTarget(plan, execution, source, modeOf);
+    if (target !== undefined) targets.push(target);
+  }
+  return targets;
+}
+
+function oncePerTarget(sources: readonly Row[]): Row[] {
+  const seen = new Set<string>();
+  return sources.filter((source) => {
+    const text = Buffer.from(rowKey(source)).toString('latin1');
+    if (seen.has(text)) return false;
+    seen.add(text);
+    return true;
+  });
+}
+
+function rowKey(source: Row): Uint8Array {
+  const key = source[0];
+  assert(key instanceof Uint8Array, 'the source yields the row key first');
+  return key;
+}
+
+/** The version that the source has read; the transaction's own ones have 0. */
+function versionRead(source: Row): number {
+  const seq = source[1];
+  return typeof seq === 'bigint' ? Number(seq) : 0;
+}
+
+async function lockTarget(
+  plan: ChangePlan,
+  execution: Execution,
+  source: Row,
+  modeOf: (source: Row) => RowLockMode,
+): Promise<TargetRow | undefined> {
+  const { transaction } = execution;
+  const { stored } = plan.table;
+  const mode = modeOf(source);
+  const now = transaction.lockRowSync(stored, rowKey(source), mode);
+  const before =
+    now === 'unknown' ? await transaction.lockRow(stored, rowKey(source), mode, 'wait') : now;
+  assert(before !== 'skipped', 'a row that is waited for');
+  const gone = before === undefined || (before.deleted && !execution.statement.includeDeleted);
+  if (!gone && before.seq === versionRead(source)) return { before, source };
+  if (transaction.isolation !== 'read committed') throw changedMeanwhile(gone);
+  if (gone) return undefined;
+  const again = await recheckTarget(plan, execution, source, before);
+  if (again === undefined) {
+    transaction.unlockRow(stored, before.key, mode);
+    return undefined;
+  }
+  const wanted = modeOf(again);
+  if (wanted !== mode) await transaction.lockRow(stored, before.key, wanted, 'wait');
+  return { before, source: again };
+}
+
+/** What the source says of a row's new version, joined to the same rows as before; undefined: it is no target any more. */
+async function recheckTarget(
+  plan: ChangePlan,
+  execution: Execution,
+  source: Row,
+  version: StoredRow,
+): Promise<Row | undefined> {
+  const rte = plan.source.query.rtable[plan.target - 1];
+  assert(rte !== undefined, 'DML has a target');
+  const rows = await recheck(plan.source, execution, new Map([[rte, [version]]]));
+  const from = source.length - plan.identities;
+  const same = (row: Row): boolean => {
+    for (let i = from; i < source.length; i++)
+      if (!sameKey(row[i] ?? null, source[i] ?? null)) return false;
+    return true;
+  };
+  return rows.find(same);
+}
+
+function sameKey(left: Value, right: Value): boolean {
+  if (left === null || right === null) return left === right;
+  assert(left instanceof Uint8Array && right instanceof Uint8Array, 'row keys are bytes');
+  return Buffer.compare(left, right) === 0;
+}
+
+function changedMeanwhile(gone: boolean): PgError {
+  return new PgError(
+    SqlState.serializationFailure,
+    `could not serialize access due to concurrent ${gone ? 'delete' : 'update'}`,
+  );
+}
