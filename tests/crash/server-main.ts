@@ -1,0 +1,58 @@
+/**
+ * A server that kills itself: `pgtide serve` with a kill point.
+ *
+ * PGTIDE_CRASH_AT=`name#n` kills the process at the nth passage of a point, from the start on; the parent's message
+ * `{ killAt }` does so from then on. PGTIDE_CRASH_PASSED names a file that gets a line with each point passed for the first time.
+ */
+import { appendFileSync, writeSync } from 'node:fs';
+import { Command } from 'commander';
+import { pino } from 'pino';
+import { addConfigFlags, configFlags, readConfig } from '../../src/config/index.ts';
+import { startServer } from '../../src/server.ts';
+import { faultyStore } from './faulty-store.ts';
+
+let killAt = readPoint(process.env['PGTIDE_CRASH_AT']);
+const passedFile = process.env['PGTIDE_CRASH_PASSED'];
+const passed = new Set<string>();
+
+function readPoint(text: string | undefined): { name: string; passages: number } | undefined {
+  if (text === undefined || text === '') return undefined;
+  const [name = '', count = '1'] = text.split('#');
+  return { name, passages: Number(count) };
+}
+
+function faults(step: string): void {
+  if (passedFile !== undefined && !passed.has(step)) {
+    passed.add(step);
+    appendFileSync(passedFile, `${step}\n`);
+  }
+  if (killAt?.name !== step || --killAt.passages > 0) return;
+  writeSync(2, `killed at ${step}\n`);
+  process.kill(process.pid, 'SIGKILL');
+}
+
+process.on('message', (message: { readonly killAt: string }) => {
+  killAt = readPoint(message.killAt);
+  process.send?.({ armed: message.killAt });
+});
+
+const command = addConfigFlags(new Command('serve')).action(async () => {
+  const config = readConfig(configFlags(command), process.env);
+  const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
+  const server = await startServer(config, log, {
+    faults,
+    wrapStore: (store) => faultyStore(store, faults),
+  });
+  process.on('SIGTERM', () => {
+    void server.stop().then(() => process.exit(0));
+  });
+  process.stdout.write(`ready on port ${server.port}\n`);
+});
+try {
+  await command.parseAsync(process.argv.slice(2), { from: 'user' });
+} catch (error) {
+  process.stderr.write(
+    `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  process.exit(1);
+}
