@@ -2,7 +2,7 @@ import type { Clock, RandomBytes } from '../base/index.ts';
 import type { Query, RangeTblEntry } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import type { ScanNode } from '../planner/nodes.ts';
-import type { ScanStats, Storage, StorageTransaction } from '../storage/types.ts';
+import type { ScanStats, Storage, StoredRow, StorageTransaction } from '../storage/types.ts';
 import type { TypeContext } from '../types/type.ts';
 import type { Row, Value } from '../types/value.ts';
 
@@ -64,6 +64,8 @@ export interface ExecutionContext {
   readonly params: readonly Value[];
   readonly paramTypes: readonly number[];
   readonly sources: ReadonlyMap<string, RowSource>;
+  /** Rows in hand that stand for a table: the new versions of rows that another transaction has changed. */
+  readonly rowsInstead?: ReadonlyMap<RangeTblEntry, readonly StoredRow[]>;
   /** Aborted by cancel or a timeout: the executor throws the signal's reason (a PgError) soon. */
   readonly signal: AbortSignal;
   /** For EXPLAIN ANALYZE; one entry a scan. */

@@ -6,6 +6,7 @@ import { Oid } from '../types/oid.ts';
 import type { SelectPlan } from './nodes.ts';
 import { SystemColumn } from './nodes.ts';
 import { columnVar, systemVar, targetEntry } from './build-tree.ts';
+import { cursorOf, takeCurrentRow } from './current-of.ts';
 import { expandMultiAssignments } from './multi-assignment.ts';
 import { normalizeQuery } from './normalize.ts';
 import type { RowRules } from './row-rules.ts';
@@ -13,6 +14,7 @@ import { rowRules } from './row-rules.ts';
 import { ownFunctionIn } from './own-functions.ts';
 import type { ExecutorSupport } from './plan-select.ts';
 import { planSelect } from './plan-select.ts';
+import { referencedRtes } from './scans.ts';
 import type { Projection } from './projection.ts';
 import { planProjection } from './projection.ts';
 import { walk } from './walk.ts';
@@ -43,6 +45,8 @@ export interface ConflictPlan {
   /** The unique keys that count: null is the primary key. Empty: any. */
   readonly arbiters: readonly (StoredIndex | null)[];
   readonly excluded: number;
+  /** A deferrable constraint that would have to arbitrate, by name: the first row fails (55000). */
+  readonly deferrable: string | undefined;
   /** DO UPDATE: positions set; the projection yields WHERE (or true) first, then the values. */
   readonly positions: readonly number[];
   readonly set: Projection | undefined;
@@ -50,16 +54,22 @@ export interface ConflictPlan {
 
 export interface UpdatePlan extends DmlCommon {
   readonly kind: 'update';
-  /** Yields `systemSlots`, every column of the target, the new values, then the other relations' columns RETURNING needs. */
+  /**
+   * Yields `systemSlots`, every column of the target, the new values, then the other relations' columns RETURNING needs, then
+   * the row keys of the other tables in FROM.
+   */
   readonly source: SelectPlan;
   readonly positions: readonly number[];
   readonly others: readonly VarExpr[];
+  /** How many row keys of other tables the source yields last: what a target row was joined to. */
+  readonly identities: number;
 }
 
 export interface DeletePlan extends DmlCommon {
   readonly kind: 'delete';
   readonly source: SelectPlan;
   readonly others: readonly VarExpr[];
+  readonly identities: number;
 }
 
 export type DmlPlan = InsertPlan | UpdatePlan | DeletePlan;
@@ -223,15 +233,16 @@ function conflictPlan(
   if (onConflict.action === 'update' && table.stored.kind === 'stream') {
     throw notSupported(`ON CONFLICT DO UPDATE on stream table "${table.stored.name}"`);
   }
-  const arbiters = arbiterIndexes(onConflict, table, catalog);
-  if (arbiters.length === 0 && onConflict.arbiterElements.length > 0) {
+  const deferrable = deferrableArbiter(onConflict, table, catalog);
+  const arbiters = deferrable === undefined ? arbiterIndexes(onConflict, table, catalog) : [];
+  if (deferrable === undefined && arbiters.length === 0 && onConflict.arbiterElements.length > 0) {
     throw new PgError(
       SqlState.invalidColumnReference,
       'there is no unique or exclusion constraint matching the ON CONFLICT specification',
     );
   }
   if (onConflict.action === 'nothing') {
-    return { action: 'nothing', arbiters, excluded: 0, positions: [], set: undefined };
+    return { action: 'nothing', arbiters, excluded: 0, deferrable, positions: [], set: undefined };
   }
   const always: Expr = {
     kind: 'const',
@@ -253,6 +264,7 @@ function conflictPlan(
     action: 'update',
     arbiters,
     excluded,
+    deferrable,
     positions: entries.map((entry) => table.positionOf[entry.resno] ?? -1),
     set: planProjection(
       [onConflict.where ?? always, ...entries.map((entry) => entry.expr)],
@@ -262,6 +274,23 @@ function conflictPlan(
       expandRow,
     ),
   };
+
+  /** What is named, or fits the columns; without either every unique key arbitrates. */
+  function deferrableArbiter(
+    clause: NonNullable<Query['onConflict']>,
+    of: CatalogTable,
+    snapshot: CatalogSnapshot,
+  ): string | undefined {
+    if (of.deferrableUniques.length === 0) return undefined;
+    const { arbiterElements } = clause;
+    const named = clause.constraint === 0 ? undefined : snapshot.constraintName(clause.constraint);
+    const columns = new Set(arbiterElements.map((expr) => (expr.kind === 'var' ? expr.attno : 0)));
+    return of.deferrableUniques.find(({ name, index }) => {
+      if (named !== undefined) return name === named;
+      if (arbiterElements.length === 0) return true;
+      return index.columns.length === columns.size && index.columns.every((id) => columns.has(id));
+    })?.name;
+  }
 
   function arbiterIndexes(
     clause: NonNullable<Query['onConflict']>,
@@ -299,6 +328,17 @@ function conflictPlan(
   }
 }
 
+/** The row keys of the other tables that FROM joins to the target. */
+function joinedKeys(query: Query, target: number, catalog: CatalogSnapshot): VarExpr[] {
+  const joined = referencedRtes(query.jointree).filter((rtindex) => {
+    const rte = query.rtable[rtindex - 1];
+    return (
+      rtindex !== target && rte?.rteKind === 'relation' && catalog.table(rte.relid) !== undefined
+    );
+  });
+  return joined.map((rtindex) => systemVar(rtindex, SystemColumn.rowKey, Oid.bytea));
+}
+
 function planChange(
   query: Query,
   common: DmlCommon,
@@ -307,6 +347,7 @@ function planChange(
 ): UpdatePlan | DeletePlan {
   const { table, target } = common;
   const others = otherVars(query, target);
+  const identities = joinedKeys(query, target, catalog);
   const isUpdate = query.commandType === 'update';
   const entries = isUpdate ? expandMultiAssignments(query.targetList, catalog) : [];
   const exprs: Expr[] = [
@@ -314,16 +355,20 @@ function planChange(
     ...table.columns.map((_, position) => columnVar(table, target, position)),
     ...entries.map((entry) => entry.expr),
     ...others,
+    ...identities,
   ];
+  const selecting = selectOf(
+    query,
+    exprs.map((expr, i) => targetEntry(expr, i + 1)),
+  );
+  const cursor = cursorOf(query);
   const source = planSelect(
-    selectOf(
-      query,
-      exprs.map((expr, i) => targetEntry(expr, i + 1)),
-    ),
+    cursor === undefined ? selecting : takeCurrentRow(selecting, table, target, cursor),
     catalog,
     executors,
   );
-  if (!isUpdate) return { kind: 'delete', ...common, source, others };
+  if (!isUpdate)
+    return { kind: 'delete', ...common, source, others, identities: identities.length };
   const positions = entries.map((entry) => table.positionOf[entry.resno] ?? -1);
-  return { kind: 'update', ...common, source, positions, others };
+  return { kind: 'update', ...common, source, positions, others, identities: identities.length };
 }

@@ -49,7 +49,7 @@ function expandColumns(used: ReadonlySet<number>, table: CatalogTable): number[]
 }
 
 /** rtindexes that FROM reaches; others are DML targets, views already expanded, EXCLUDED. */
-function referencedRtes(item: FromItem): number[] {
+export function referencedRtes(item: FromItem): number[] {
   switch (item.kind) {
     case 'ref':
       return [item.rtindex];

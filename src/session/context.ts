@@ -6,6 +6,8 @@ import type { SessionSequences, StatementContext } from '../executor/types.ts';
 import type { StorageTransaction } from '../storage/types.ts';
 import type { CatalogSequence } from '../catalog/types.ts';
 import type { Value } from '../types/value.ts';
+import { characteristicSettings, isCharacteristic } from './characteristics.ts';
+import { mayRead } from './roles.ts';
 import type { SessionState } from './state.ts';
 import { ownSettings } from './settings.ts';
 
@@ -64,6 +66,7 @@ export function statementContext(session: SessionState): StatementContext {
 /** Settings that the session itself can tell, as they are now, whatever changes later. By lower-case name. */
 function settingsNow(session: SessionState): (name: string) => string | undefined {
   const { roles } = session;
+  const { characteristics } = session.transaction;
   const { all } = session.settings;
   const userId = currentUserId(session);
   const user = sessionUser(session);
@@ -71,6 +74,7 @@ function settingsNow(session: SessionState): (name: string) => string | undefine
     if (name === 'tide.user_id') return userId;
     if (name === 'is_superuser') return roles.superuser ? 'on' : 'off';
     if (name === 'session_authorization') return user;
+    if (isCharacteristic(name)) return characteristicSettings[name].show(characteristics);
     return all.get(name) ?? ownSettings.get(name)?.initial;
   };
 }
@@ -173,6 +177,11 @@ export function createExecution(
     scanReports: undefined,
     text,
     executors: engine.executors,
+    constraints: {
+      queue: session.constraints,
+      support: engine.support,
+      mayRead: (relid, attnums) => mayRead(session, relid, attnums),
+    },
     forced: ownSetting(session, 'tide.executor') as ExecutorName | 'auto',
     virtualRows: async (source) => {
       const relid = sequenceRelid(source);

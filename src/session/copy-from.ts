@@ -68,13 +68,10 @@ export async function copyFrom(
   const options = copyOptions(statement, 'from');
   if (options.default !== undefined) throw notSupported('COPY option DEFAULT');
   const table = await tableOf(session, statement.table);
-<<<<<<< src/session/copy-from.ts
   // Once more after a wait: the table may be another now.
   if (await lockTables(session, [{ table, mode: 'rowExclusive' }]))
     return copyFrom(session, statement);
-=======
   if (options.freeze) requireNewTable(session, table);
->>>>>>> /tmp/pb/theirs
   const columns = copyColumns(table, statement.columns);
   const plan = await insertPlan(session, statement, table, columns);
   const filled = fillPlan(session, plan, table, columns);

@@ -8,7 +8,8 @@ import type { SelectPlan } from '../planner/nodes.ts';
 import type { UtilityStatement } from '../sql/index.ts';
 import { createExecution } from './context.ts';
 import type { Planned } from './planned.ts';
-import { freshPlan, prepareStatement } from './prepare.ts';
+import { prepareStatement } from './prepare.ts';
+import { lockedPlan } from './run-query.ts';
 import type { QueryInput } from './run-query.ts';
 import type { Prepared, SessionState, StatementResult } from './state.ts';
 import { textField } from './utility/fields.ts';
@@ -53,7 +54,7 @@ export async function explain(
   const { inner } = statement;
   if (inner.class !== 'query') throw notSupported(`EXPLAIN of ${inner.tag}`);
   const prepared = await prepareStatement(session, '', inner, []);
-  const planned = await freshPlan(session, prepared);
+  const planned = await lockedPlan(session, prepared);
   const lines = isOn(statement, 'analyze')
     ? await analyzed(session, prepared, planned, input)
     : describe(session, planned, executionOf(session, prepared, input));

@@ -4,7 +4,6 @@ import { parse as parseStatements } from '../sql/index.ts';
 import { bindParameters } from './bind-params.ts';
 import { readResult } from './portal.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
-import { lostRace, lostRacesMax } from './race.ts';
 import { runQueryNow, startInsertNow } from './run-query.ts';
 import { describeFields, sendCopy } from './send.ts';
 import type { SessionCore } from './session-core.ts';
@@ -31,8 +30,6 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
   const { engine, output, settings, transaction } = state;
   const { writer } = output;
   let skipping = false;
-  /** The one statement since the implicit transaction began, while its answer is still in the writer alone. */
-  let lone: { readonly portal: Portal; readonly mark: number } | 'several' | undefined;
 
   async function parse(message: Parse): Promise<void> {
     core.beginStatement(message.text);
@@ -161,15 +158,12 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
         readers.set(portal, reader);
         const sent = reader.sendNow(message.rowsMax);
         if (sent !== false) {
-          lone = 'several';
           completed(portal, sent.tag);
           return undefined;
         }
       }
-      const alone = aloneWith(portal);
       const inserting = startInsertNow(state, prepared, portal);
       if (inserting !== undefined) {
-        lone = alone;
         if (!(inserting instanceof Promise) && inserting.kind === 'done') {
           completed(portal, inserting.tag);
           return undefined;
@@ -178,11 +172,6 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
       }
     }
     return executeSlowly(portal, message.rowsMax);
-  }
-
-  /** What `lone` is once the portal's statement has begun. */
-  function aloneWith(portal: Portal): NonNullable<typeof lone> {
-    return lone === undefined && !transaction.inBlock ? { portal, mark: writer.mark() } : 'several';
   }
 
   function completed(portal: Portal, tag: string | undefined): void {
@@ -204,8 +193,7 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
     const startMs = engine.clock.monotonicMs();
     let reader = readers.get(portal);
     if (reader === undefined) {
-      if (started === undefined) lone = aloneWith(portal);
-      const result = await runUntilWon(portal, started);
+      const result = await (started ?? core.run(portal.prepared, portal));
       if (result.kind === 'copyIn') {
         const { copy } = result;
         writer.copyInResponse(copy.format, copy.columnCount);
@@ -221,24 +209,6 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
     }
     completed(portal, await reader.send(rowsMax));
     core.logDuration(portal.prepared.text, startMs);
-  }
-
-  /** Runs a portal's statement; a lone one starts over when another commit has changed a row under it. */
-  async function runUntilWon(
-    portal: Portal,
-    started?: Promise<StatementResult>,
-  ): Promise<StatementResult> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await (attempt === 1 && started !== undefined
-          ? started
-          : core.run(portal.prepared, portal));
-      } catch (error) {
-        if (lone === 'several' || !lostRace(error) || attempt >= lostRacesMax) throw error;
-        await transaction.rollback();
-        await engine.storage.caughtUp();
-      }
-    }
   }
 
   function sync(): void | Promise<void> {
@@ -259,38 +229,15 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
 
   async function finishCommit(committing: Promise<void>): Promise<void> {
     try {
-      await committing.catch((error: unknown) => runAgain(error));
+      await committing;
     } catch (error) {
       await core.fail(error);
     }
     ready();
   }
 
-  /** The commit failed: a lone statement that lost a race takes its answer back and runs again. */
-  async function runAgain(first: unknown): Promise<void> {
-    let error = first;
-    for (let attempt = 1; attempt < lostRacesMax && lostRace(error); attempt++) {
-      if (lone === undefined || lone === 'several' || !writer.rewind(lone.mark)) break;
-      const { portal } = lone;
-      try {
-        await engine.storage.caughtUp();
-        const result = await core.run(portal.prepared, portal);
-        if (result.kind === 'copyIn' || result.kind === 'copyOut') break;
-        const tag = await readResult(state, result, portal.resultFormats).send(0);
-        writer.commandComplete(tag ?? '');
-        await core.commit();
-        return;
-      } catch (again) {
-        error = again;
-        await transaction.rollback();
-      }
-    }
-    throw error;
-  }
-
   function ready(): void {
     core.endStatement();
-    lone = undefined;
     if (!transaction.inBlock) state.portals.clear();
     core.readyForQuery();
   }
@@ -304,7 +251,6 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
     sync,
     skipToSync: () => {
       skipping = true;
-      lone = undefined;
     },
     get skipping() {
       return skipping;

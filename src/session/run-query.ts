@@ -10,6 +10,7 @@ import type { Row, Value } from '../types/value.ts';
 import type { RawParameters } from './bind-params.ts';
 import { createExecution } from './context.ts';
 import { flushTable } from './flush.ts';
+import { lockTables, tablesAreFree, tableUses } from './lock-tables.ts';
 import { mirrorOf } from './mirror-access.ts';
 import type { Planned } from './planned.ts';
 import type { PgliteSession } from '../pglite/index.ts';
@@ -63,6 +64,11 @@ export function runQueryNow(
   const { plan } = planned;
   if (!plan.pointLookup && plan.scans.size > 0) return undefined;
   if (plan.support.row !== undefined) return undefined;
+  const { transaction } = session;
+  transaction.takesSnapshot();
+  const uses = tableUses(planned);
+  if (transaction.inBlock ? lockTables(session, uses) !== false : !tablesAreFree(session, uses))
+    return undefined;
   const rows = runPlanSync(plan, execution(session, prepared, input));
   if (rows === undefined) return undefined;
   return { kind: 'rowsNow', fields: prepared.fields ?? [], rows, tag: selectTag };
@@ -80,10 +86,21 @@ export function startInsertNow(
   const planned = validPlan(session, prepared);
   if (planned?.kind !== 'dml' || planned.plan.kind !== 'insert') return undefined;
   if (session.transaction.readOnly || prepared.statement?.executeAs !== undefined) return undefined;
+  session.transaction.takesSnapshot();
+  if (lockTables(session, tableUses(planned)) !== false) return undefined;
   const result = startInsert(planned.plan, execution(session, prepared, input));
   return result instanceof Promise
     ? result.then((done) => dmlResult(prepared, 'insert', done))
     : dmlResult(prepared, 'insert', result);
+}
+
+/** The plan, with its tables locked: what it was made for stays as it is until the transaction ends. */
+export async function lockedPlan(session: SessionState, prepared: Prepared): Promise<Planned> {
+  for (;;) {
+    const planned = await freshPlan(session, prepared);
+    if (!(await lockTables(session, tableUses(planned)))) return planned;
+    if (validPlan(session, prepared) === planned) return planned;
+  }
 }
 
 function dmlResult(prepared: Prepared, kind: DmlPlan['kind'], result: DmlResult): StatementResult {
@@ -98,7 +115,7 @@ export async function runQuery(
   prepared: Prepared,
   input: QueryInput,
 ): Promise<StatementResult> {
-  const planned: Planned = await freshPlan(session, prepared);
+  const planned = await lockedPlan(session, prepared);
   const fields = prepared.fields ?? [];
   switch (planned.kind) {
     case 'select': {

@@ -1,6 +1,8 @@
 import { PgError, SqlState, reportOf } from '../base/index.ts';
 import type { Statement } from '../sql/index.ts';
 import type { ClientInfo, Output } from './connection.ts';
+import { createConstraintQueue } from '../executor/dml/constraint-events/queue.ts';
+import { joinConstraints } from './constraints.ts';
 import { currentRole } from './context.ts';
 import type { Engine } from './engine.ts';
 import { asUser } from './execute-as.ts';
@@ -65,17 +67,22 @@ export interface SessionCore {
   closePortal(portal: Portal): Promise<void>;
   closeAllPortals(): Promise<void>;
   readyForQuery(): void;
+  /** The session is over. */
+  stopTimers(): void;
 }
 
 export function createSessionCore(parts: SessionParts): SessionCore {
   const { engine, client, output, processId, settings } = parts;
   const { writer } = output;
-  const transaction = createTransaction(engine, settings);
+  const backend = engine.storage.locks.backend(processId);
+  const transaction = createTransaction(engine, settings, backend);
   const readers = createSlotMap<Portal, ResultReader>();
   let controller = new AbortController();
   let busy = false;
   let queryText = '';
   let timer: NodeJS.Timeout | undefined;
+  let idleTimer: NodeJS.Timeout | undefined;
+  let transactionTimer: NodeJS.Timeout | undefined;
   const startedAt = engine.clock.now();
 
   const state: SessionState = {
@@ -86,6 +93,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     loginUser: client.user,
     settings,
     transaction,
+    constraints: createConstraintQueue(),
     prepared: new Map(),
     portals: createSlotMap(),
     severalStatements: false,
@@ -103,6 +111,8 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       }
     },
   };
+
+  joinConstraints(state);
 
   const reportSettings = settingsReporter(parts.defaults);
   reportSettings(state, writer);
@@ -135,6 +145,33 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     controller.abort(new PgError(SqlState.queryCanceled, `canceling statement due to ${why}`));
   }
 
+  function durationOf(setting: string): number {
+    const text = settings.get(setting);
+    return text === undefined ? 0 : durationMs(text);
+  }
+
+  function endConnectionAfter(ms: number, code: string, message: string): NodeJS.Timeout {
+    return setTimeout(() => output.terminate({ severity: 'FATAL', code, message }), ms);
+  }
+
+  /** The client has its answer; how long it may now do nothing. */
+  function awaitClient(): void {
+    clearTimeout(idleTimer);
+    if (transaction.inBlock) {
+      const ms = durationOf('idle_in_transaction_session_timeout');
+      if (ms === 0) return;
+      const why = 'terminating connection due to idle-in-transaction timeout';
+      idleTimer = endConnectionAfter(ms, SqlState.idleInTransactionSessionTimeout, why);
+      return;
+    }
+    clearTimeout(transactionTimer);
+    transactionTimer = undefined;
+    const ms = durationOf('idle_session_timeout');
+    if (ms === 0) return;
+    const why = 'terminating connection due to idle-session timeout';
+    idleTimer = endConnectionAfter(ms, SqlState.idleSessionTimeout, why);
+  }
+
   async function refreshRole(): Promise<void> {
     const name = currentRole(state);
     const facts = await readRole(engine, name, mirrorOf(state));
@@ -155,7 +192,9 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     if (transaction.status !== 'E') return;
     const ends =
       statement?.class === 'transaction' &&
-      (statement.kind === 'commit' || statement.kind === 'rollback');
+      (statement.kind === 'commit' ||
+        statement.kind === 'rollback' ||
+        statement.kind === 'rollbackTo');
     if (!ends) throw inFailedTransaction();
   }
 
@@ -183,9 +222,16 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       if (controller.signal.aborted) controller = new AbortController();
       state.statementTime = engine.clock.now();
       stopTimer();
-      const timeout = settings.get('statement_timeout');
-      const ms = timeout === undefined ? 0 : durationMs(timeout);
+      clearTimeout(idleTimer);
+      const ms = durationOf('statement_timeout');
       if (ms > 0) timer = setTimeout(cancel, ms, 'statement timeout');
+      backend.signal = controller.signal;
+      backend.lockTimeoutMs = durationOf('lock_timeout');
+      const transactionMs = transactionTimer === undefined ? durationOf('transaction_timeout') : 0;
+      if (transactionMs > 0) {
+        const why = 'terminating connection due to transaction timeout';
+        transactionTimer = endConnectionAfter(transactionMs, SqlState.transactionTimeout, why);
+      }
     },
     endStatement: () => {
       busy = false;
@@ -210,6 +256,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       transaction.start();
       if (!roleIsFresh()) await refreshRole();
       if (transaction.readOnly && statement !== undefined) refuseWrites(statement);
+      if (statement !== undefined && takesSnapshot(statement)) transaction.takesSnapshot();
       const start = (): Promise<StatementResult> =>
         statement !== undefined && !isQuery(statement)
           ? runUtility(state, prepared, input)
@@ -243,10 +290,37 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     readyForQuery: () => {
       reportSettings(state, writer);
       writer.readyForQuery(transaction.status);
+      awaitClient();
+    },
+    stopTimers: () => {
+      stopTimer();
+      clearTimeout(idleTimer);
+      clearTimeout(transactionTimer);
     },
   };
   return core;
 }
+
+/** Statements that read or write what a snapshot shows; SET, SHOW and the transaction's own do not. */
+function takesSnapshot({ class: of, kind }: Statement): boolean {
+  if (of === 'transaction') return false;
+  return of !== 'utility' || !withoutSnapshot.has(kind);
+}
+
+const withoutSnapshot: ReadonlySet<string> = new Set([
+  'set',
+  'reset',
+  'show',
+  'setTransaction',
+  'deallocate',
+  'discard',
+  'listen',
+  'unlisten',
+  'notify',
+  'checkpoint',
+  'lock',
+  'setConstraints',
+]);
 
 const severities = ['DEBUG', 'LOG', 'NOTICE', 'WARNING', 'ERROR'];
 

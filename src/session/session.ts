@@ -107,6 +107,7 @@ export function createSession(parts: SessionParts): Session {
       engine.sessions.remove(processId);
       core.abort(new PgError(SqlState.adminShutdown, 'the connection is closed'));
       core.endStatement();
+      core.stopTimers();
       await core.closeAllPortals();
       await core.state.transaction.rollback();
     },

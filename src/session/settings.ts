@@ -131,6 +131,19 @@ export const ownSettings: ReadonlyMap<string, OwnSetting> = new Map([
   choice('tide.executor', 'auto', ['auto', 'row', 'columnar', 'postgres']),
   positiveInteger('tide.materialize_limit', 1_000_000),
   duration('statement_timeout'),
+  duration('lock_timeout'),
+  duration('idle_in_transaction_session_timeout'),
+  duration('idle_session_timeout'),
+  duration('transaction_timeout'),
+  choice('default_transaction_isolation', 'read committed', [
+    'serializable',
+    'repeatable read',
+    'read committed',
+    'read uncommitted',
+  ]),
+  toggle('default_transaction_read_only'),
+  toggle('default_transaction_deferrable'),
+
   choice('synchronous_commit', 'on', ['on', 'off', 'local', 'remote_write', 'remote_apply']),
 ]);
 
@@ -157,19 +170,13 @@ export const reportedSettings: readonly string[] = [
 const clientOnly: ReadonlySet<string> = new Set([
   'application_name',
   'client_encoding',
-  'statement_timeout',
-  'synchronous_commit',
-  'lock_timeout',
-  'idle_in_transaction_session_timeout',
-  'idle_session_timeout',
-  'transaction_timeout',
   'client_min_messages',
   'log_statement',
   'log_min_messages',
   'log_min_duration_statement',
 ]);
 
-interface Layer {
+export interface SettingsLayer {
   readonly session: ReadonlyMap<string, string>;
   readonly local: ReadonlyMap<string, string>;
 }
@@ -188,6 +195,9 @@ export interface SettingsStore {
   beginTransaction(): void;
   commit(): void;
   rollback(): void;
+  /** All that is set now; `restore` brings it back: a savepoint. */
+  readonly layer: SettingsLayer;
+  restore(layer: SettingsLayer): void;
   /** What PGlite must know to compute the same; the same object until something changes. */
   readonly forPostgres: ReadonlyMap<string, string>;
   /** Identifies forPostgres among sessions, for caches of analyzed statements. */
@@ -197,12 +207,12 @@ export interface SettingsStore {
 }
 
 export function createSettings(startup: ReadonlyMap<string, string>): SettingsStore {
-  let layer: Layer = { session: new Map(startup), local: new Map() };
-  let saved: Layer | undefined;
+  let layer: SettingsLayer = { session: new Map(startup), local: new Map() };
+  let saved: SettingsLayer | undefined;
   let derived: Derived | undefined;
 
   const derive = (): Derived => (derived ??= deriveFrom(layer));
-  const change = (next: Layer): void => {
+  const change = (next: SettingsLayer): void => {
     layer = next;
     derived = undefined;
   };
@@ -247,6 +257,12 @@ export function createSettings(startup: ReadonlyMap<string, string>): SettingsSt
       }
       if (layer.local.size > 0) change({ session: layer.session, local: new Map() });
     },
+    get layer() {
+      return layer;
+    },
+    restore: (to) => {
+      if (to !== layer) change(to);
+    },
     get forPostgres() {
       return derive().forPostgres;
     },
@@ -269,7 +285,7 @@ interface Derived {
   readonly types: TypeContext;
 }
 
-function deriveFrom(layer: Layer): Derived {
+function deriveFrom(layer: SettingsLayer): Derived {
   const all = new Map([...layer.session, ...layer.local]);
   const entries = [...all].filter(([name]) => !clientOnly.has(name) && !ownSettings.has(name));
   entries.sort(([a], [b]) => (a < b ? -1 : 1));

@@ -4,7 +4,6 @@ import type { Statement } from '../sql/index.ts';
 import { firstParameter } from './names.ts';
 import { readResult } from './portal.ts';
 import { prepareStatement } from './prepare.ts';
-import { lostRace, lostRacesMax } from './race.ts';
 import { describeFields, sendCopy } from './send.ts';
 import type { SessionCore } from './session-core.ts';
 import type { Prepared, StatementResult } from './state.ts';
@@ -52,7 +51,7 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
     try {
       for (let i = from; i < statements.length; i++) {
         const last = i === statements.length - 1;
-        const result = await runOne(statements[i]!, statements.length === 1, last);
+        const result = await runOne(statements[i]!, last);
         if (result.kind !== 'copyIn') continue;
         const { copy } = result;
         writer.copyInResponse(copy.format, copy.columnCount);
@@ -73,34 +72,18 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
     finish(text, startMs);
   }
 
-  async function runOne(
-    statement: Statement,
-    only: boolean,
-    last: boolean,
-  ): Promise<StatementResult> {
-    for (let attempt = 1; ; attempt++) {
-      const mark = writer.mark();
-      const implicit = !transaction.active;
-      try {
-        core.refuseInFailed(statement);
-        transaction.start();
-        if (!core.roleIsFresh()) await core.refreshRole();
-        const prepared = await prepareStatement(state, '', statement, []);
-        const result = await core.run(prepared, { ...noParameters, params: noParams(prepared) });
-        if (result.kind === 'copyIn') return result;
-        const tag = await send(result);
-        // The acknowledgement follows the commit: what the client sees complete is safe.
-        if (last && !transaction.inBlock) await core.commit();
-        writer.commandComplete(tag);
-        return result;
-      } catch (error) {
-        const again =
-          only && implicit && !transaction.inBlock && lostRace(error) && attempt < lostRacesMax;
-        if (!again || !writer.rewind(mark)) throw error;
-        await transaction.rollback();
-        await engine.storage.caughtUp();
-      }
-    }
+  async function runOne(statement: Statement, last: boolean): Promise<StatementResult> {
+    core.refuseInFailed(statement);
+    transaction.start();
+    if (!core.roleIsFresh()) await core.refreshRole();
+    const prepared = await prepareStatement(state, '', statement, []);
+    const result = await core.run(prepared, { ...noParameters, params: noParams(prepared) });
+    if (result.kind === 'copyIn') return result;
+    const tag = await send(result);
+    // The acknowledgement follows the commit: what the client sees complete is safe.
+    if (last && !transaction.inBlock) await core.commit();
+    writer.commandComplete(tag);
+    return result;
   }
 
   function noParams(prepared: Prepared): readonly [] {

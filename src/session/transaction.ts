@@ -2,17 +2,37 @@ import { PgError, SqlState, assert } from '../base/index.ts';
 import type { TransactionStatus } from '../protocol/index.ts';
 import type { DdlTransaction } from '../catalog/catalog.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
+import type { Backend, LockOwner } from '../locks/index.ts';
 import type { StorageTransaction } from '../storage/types.ts';
-import type { Statement } from '../sql/index.ts';
+import type { Statement, TransactionOptions } from '../sql/index.ts';
 import { uniqueViolation } from '../executor/dml/violations.ts';
 import { UniqueConflictError } from '../storage/index.ts';
+import type { Characteristics } from './characteristics.ts';
+import {
+  changedCharacteristics,
+  defaultCharacteristics,
+  isolationLevel,
+} from './characteristics.ts';
 import type { Engine } from './engine.ts';
-import { UniqueRace } from './race.ts';
+import type { SavepointStack } from './savepoints.ts';
+import { createSavepoints } from './savepoints.ts';
 import type { SettingsStore } from './settings.ts';
+
+/** Something of the session that a savepoint takes back and a transaction's end ends: cursors, deferred checks. */
+export interface Participant {
+  /** Where it stands now. */
+  mark(): unknown;
+  /** Back to where it stood. */
+  rollbackTo(mark: unknown): void | Promise<void>;
+  /** Work that belongs to the transaction's last moment: deferred constraints. It may still write, and fail. */
+  beforeCommit?: (() => void | Promise<void> | undefined) | undefined;
+  /** The transaction has ended. */
+  ended?(committed: boolean): void;
+}
 
 /**
  * A session's transaction. `implicit` is a lone statement's (or a pipeline's up to Sync, or a multi-statement query's);
- * `block` is BEGIN's. In step with PostgreSQL's xact.c, less savepoints.
+ * `block` is BEGIN's. In step with PostgreSQL's xact.c.
  */
 export interface SessionTransaction {
   readonly status: TransactionStatus;
@@ -24,49 +44,84 @@ export interface SessionTransaction {
   readonly startTime: bigint;
   /** The catalog as this session sees it. */
   readonly catalog: CatalogSnapshot;
-  /** Set while this transaction has DDL open: the session then has the mirror for itself. */
+  /** Set while this transaction has DDL open. */
   readonly ddl: DdlTransaction | undefined;
-  /** The storage transaction with a fresh statement snapshot, begun if need be. */
+  readonly readOnly: boolean;
+  readonly characteristics: Characteristics;
+  /** Holds the transaction's locks, all given back at its end. */
+  readonly owner: LockOwner;
+  /** The storage transaction with the statement's snapshot, begun if need be. */
   statement(): StorageTransaction;
   /** Runs before the first statement of a transaction: starts the implicit one. */
   start(): void;
-  beginBlock(readOnly: boolean): void;
-  /** SET TRANSACTION READ ONLY. */
-  readOnly: boolean;
+  beginBlock(): void;
+  /** BEGIN's options, SET TRANSACTION. @throws 25001 when it is too late */
+  setCharacteristics(options: TransactionOptions): void;
+  /** A statement takes a snapshot: it is too late for SET TRANSACTION. */
+  takesSnapshot(): void;
   /** Takes the catalog lock, once. */
-  openDdl(signal: AbortSignal): Promise<DdlTransaction>;
+  openDdl(): Promise<DdlTransaction>;
   /** Commits what is open, if anything. Undefined when there was nothing to wait for. */
   commit(sync: boolean): Promise<void> | undefined;
   /** A sequence has been moved: its new position must be on disk when the transaction is acknowledged. */
   usedSequence(): void;
   rollback(): Promise<void> | undefined;
-  /** After an error: a block waits for its ROLLBACK, an implicit transaction is rolled back at once. */
+  /**
+   * After an error: a block waits for its ROLLBACK or ROLLBACK TO, what was done since its last savepoint being undone; an
+   * implicit transaction is rolled back at once.
+   */
   fail(): Promise<void> | undefined;
+  readonly savepoints: SavepointStack;
+  join(participant: Participant): void;
 }
 
-export function createTransaction(engine: Engine, settings: SettingsStore): SessionTransaction {
+export function createTransaction(
+  engine: Engine,
+  settings: SettingsStore,
+  backend: Backend,
+): SessionTransaction {
   let state: 'none' | 'implicit' | 'block' | 'failed' = 'none';
   let storage: StorageTransaction | undefined;
   let ddl: DdlTransaction | undefined;
+  let owner: LockOwner | undefined;
   let startTime = 0n;
-  let readOnly = false;
+  let characteristics = defaultCharacteristics(settings);
+  let queried = false;
   let sequencesUsed = false;
+  const participants: Participant[] = [];
+
+  const ownerNow = (): LockOwner => (owner ??= engine.storage.locks.owner(backend));
+
+  const storageNow = (): StorageTransaction => {
+    storage ??= engine.storage.begin({
+      owner: ownerNow(),
+      isolation: isolationLevel(characteristics.isolation),
+    });
+    return storage;
+  };
 
   const start = (): void => {
     if (state !== 'none') return;
     state = 'implicit';
-    readOnly = settings.get('default_transaction_read_only') === 'on';
+    characteristics = defaultCharacteristics(settings);
+    queried = false;
     startTime = engine.clock.now();
     settings.beginTransaction();
   };
 
-  const finish = (): void => {
+  const finish = (committed: boolean): void => {
     state = 'none';
     storage = undefined;
     ddl = undefined;
     sequencesUsed = false;
+    savepoints.clear();
+    const held = owner;
+    owner = undefined;
+    held?.releaseAll();
+    for (const participant of participants) participant.ended?.(committed);
   };
 
+  /** Undoes everything at once, locks given back. */
   const undo = async (): Promise<void> => {
     const open = storage;
     const openDdl = ddl;
@@ -75,7 +130,11 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
     try {
       await open?.rollback();
     } finally {
-      await openDdl?.rolledBack();
+      try {
+        await openDdl?.rolledBack();
+      } finally {
+        owner?.releaseAll();
+      }
     }
   };
 
@@ -83,32 +142,36 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
     const idle = storage === undefined && ddl === undefined;
     settings.rollback();
     if (idle) {
-      finish();
+      finish(false);
       return undefined;
     }
-    return undo().finally(finish);
+    return undo().finally(() => finish(false));
   };
 
   const commitAll = async (sync: boolean): Promise<void> => {
-    const open = storage;
-    const openDdl = ddl;
+    let openDdl: DdlTransaction | undefined;
     try {
-      if (openDdl !== undefined) {
-        assert(open !== undefined, 'DDL runs inside a storage transaction');
-        await openDdl.prepare(open);
-      }
-      await open?.commit({ sync: sync || openDdl !== undefined });
+      for (const participant of participants) await participant.beforeCommit?.();
+      openDdl = ddl;
+      if (openDdl !== undefined) await openDdl.prepare(storageNow());
+      await storage?.commit({ sync: sync || openDdl !== undefined });
     } catch (error) {
       settings.rollback();
+      const open = storage;
       storage = undefined;
+      // A failed commit has ended it; a failed check before it has not.
+      if (open !== undefined && !open.ended) await open.rollback();
       ddl = undefined;
-      await openDdl?.rolledBack();
-      finish();
+      await (openDdl ?? ddl)?.rolledBack();
+      finish(false);
       throw commitError(error);
     }
     settings.commit();
-    finish();
-    await openDdl?.committed();
+    try {
+      await openDdl?.committed();
+    } finally {
+      finish(true);
+    }
   };
 
   /** 23505 for a key that another transaction's commit has taken meanwhile. */
@@ -118,14 +181,30 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
     const table = engine.catalog.current.tables.find((one) => one.stored.tableId === tableId);
     if (table === undefined) return error;
     const { index, existing } = error.conflict;
-    const { code, message, ...fields } = uniqueViolation(
-      table,
-      index,
-      existing.values,
-      settings.types,
-    ).report;
-    return new UniqueRace(code, message, fields);
+    return uniqueViolation(table, index, existing.values, settings.types);
   };
+
+  const savepoints = createSavepoints({
+    settings,
+    participants,
+    storage: storageNow,
+    ddl: () => ddl,
+    /** DDL that was opened after the savepoint goes as a whole. */
+    dropDdl: async () => {
+      const open = ddl;
+      ddl = undefined;
+      await open?.rolledBack();
+    },
+    restored: () => {
+      state = 'block';
+    },
+    characteristics: {
+      get: () => characteristics,
+      set: (value) => {
+        characteristics = value;
+      },
+    },
+  });
 
   return {
     get status() {
@@ -149,47 +228,66 @@ export function createTransaction(engine: Engine, settings: SettingsStore): Sess
     get ddl() {
       return ddl;
     },
+    get owner() {
+      return ownerNow();
+    },
+    get readOnly() {
+      return characteristics.readOnly;
+    },
+    get characteristics() {
+      return state === 'none' ? defaultCharacteristics(settings) : characteristics;
+    },
+    savepoints,
+    join: (participant) => void participants.push(participant),
     start,
     statement: () => {
       assert(state === 'implicit' || state === 'block', 'a transaction is open');
-      storage ??= engine.storage.begin();
-      storage.newStatement();
-      return storage;
+      const open = storageNow();
+      open.newStatement();
+      return open;
     },
-    beginBlock: (asReadOnly) => {
+    beginBlock: () => {
       start();
       state = 'block';
-      readOnly = asReadOnly;
     },
-    get readOnly() {
-      return readOnly;
+    setCharacteristics: (options) => {
+      const inSubtransaction = savepoints.depth > 0;
+      characteristics = changedCharacteristics(characteristics, options, {
+        queried,
+        inSubtransaction,
+      });
     },
-    set readOnly(value) {
-      readOnly = value;
+    takesSnapshot: () => {
+      queried = true;
     },
-    openDdl: async (signal) => {
-      ddl ??= await engine.catalog.beginDdl(signal);
+    openDdl: async () => {
+      ddl ??= await engine.catalog.beginDdl(ownerNow());
       return ddl;
     },
     usedSequence: () => {
       sequencesUsed = true;
     },
     commit: (sync) => {
+      const checks = participants.some((participant) => participant.beforeCommit !== undefined);
       if (storage?.hasWrites === true || ddl !== undefined) return commitAll(sync);
+      if (checks && storage !== undefined && state === 'block') return commitAll(sync);
       // Read only: nothing to wait for but the release of the snapshot, and sequences that were moved.
       const open = storage;
       const persisting = sequencesUsed && sync ? engine.storage.persistSequences() : undefined;
       settings.commit();
-      finish();
       open?.release();
+      finish(true);
       return persisting;
     },
     rollback,
     fail: () => {
       if (state === 'block') {
         state = 'failed';
+        if (savepoints.depth > 0) return savepoints.failed();
         // Let go of locks and rows at once; only the status waits for ROLLBACK.
-        return storage === undefined && ddl === undefined ? undefined : undo();
+        if (storage !== undefined || ddl !== undefined) return undo();
+        owner?.releaseAll();
+        return undefined;
       }
       return state === 'failed' ? undefined : rollback();
     },

@@ -164,6 +164,10 @@ export interface StorageTransaction {
     key: Uint8Array,
     mode: RowLockMode,
   ): StoredRow | undefined | 'unknown';
+  /** Whether a row version belongs to what the transaction may see: always, but where it keeps to one snapshot. */
+  sees(row: Pick<StoredRow, 'seq'>): boolean;
+  /** Gives back a lock that turned out to be needless, unless the row has been written. */
+  unlockRow(table: StoredTable, key: Uint8Array, mode: RowLockMode): void;
   savepoint(): StorageSavepoint;
   /** Forgets it and those after it. */
   releaseSavepoint(savepoint: StorageSavepoint): void;
@@ -234,6 +238,8 @@ export interface StorageTransaction {
     rows: readonly Row[],
   ): Promise<{ conflict: UniqueConflict; at: number } | undefined>;
   readonly hasWrites: boolean;
+  /** Committed, rolled back or released. */
+  readonly ended: boolean;
   /**
    * Atomic and, with `sync`, durable once resolved. Throws 40001 when a row that it wrote has meanwhile been changed by
    * another commit, 23505's UniqueConflict as `UniqueConflictError` when a unique key has meanwhile been taken.

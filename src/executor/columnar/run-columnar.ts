@@ -117,13 +117,12 @@ async function snapshotOf(
   mirrors: Mirrors,
   deferred: (() => Promise<void> | void)[],
 ): Promise<Pick<RelationContext, 'transaction' | 'versionOf'>> {
-  const { storage, transaction, statement } = context;
-  const isolation = statement.setting('transaction_isolation') ?? 'read committed';
+  const { storage, transaction } = context;
   const shared = [...context.scans.values()].some((scan) => scan.table.stored.kind === 'shared');
   const forDml = [...context.scans.values()].some((scan) =>
     scan.columns.includes(SystemColumn.rowKey),
   );
-  if (!shared || transaction.hasWrites || forDml || isolation !== 'read committed') {
+  if (!shared || transaction.hasWrites || forDml || transaction.isolation !== 'read committed') {
     return { transaction, versionOf: undefined };
   }
   const own = storage.begin();

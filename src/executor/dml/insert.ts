@@ -1,4 +1,5 @@
-import { PgError, SqlState } from '../../base/index.ts';
+import { PgError, SqlState, assert } from '../../base/index.ts';
+import type { CatalogTable } from '../../catalog/types.ts';
 import type { ConflictPlan, InsertPlan } from '../../planner/plan-dml.ts';
 import type { StoredRow, UniqueConflict } from '../../storage/types.ts';
 import type { Row } from '../../types/value.ts';
@@ -11,7 +12,7 @@ import { returningRows } from './returning.ts';
 import { applyRules, applyRulesSync } from './rules.ts';
 import { statementEvents } from './constraint-events/statement.ts';
 import type { StatementEvents } from './constraint-events/statement.ts';
-import { uniqueViolation } from './violations.ts';
+import { deferrableArbiter, uniqueViolation } from './violations.ts';
 
 /** Whose row an INSERT makes. */
 export function targetUser(plan: Pick<InsertPlan, 'table'>, execution: Execution): string {
@@ -93,26 +94,13 @@ export async function runInsert(
     }
     for (const row of rows) {
       execution.signal.throwIfAborted();
-      const result = await execution.transaction.insert(table.stored, userId, row);
-      if ('row' in result) {
-        count++;
-        events?.inserted(userId, [row]);
-        if (plan.onConflict?.action === 'update') proposedKeys.add(keyText(result.row));
-        if (plan.returning !== undefined)
-          touched.push({ before: undefined, after: result.row, others: [] });
-        continue;
+      if (plan.onConflict?.deferrable !== undefined) {
+        throw deferrableArbiter(table, plan.onConflict.deferrable);
       }
-      const updated = await resolveConflict(
-        plan,
-        row,
-        result.conflict,
-        proposedKeys,
-        events,
-        execution,
-      );
-      if (updated === undefined) continue;
+      const stored = await insertOrResolve(plan, userId, row, proposedKeys, events, execution);
+      if (stored === undefined) continue;
       count++;
-      if (plan.returning !== undefined) touched.push(updated);
+      if (plan.returning !== undefined) touched.push(stored);
     }
   };
 
@@ -126,6 +114,31 @@ export async function runInsert(
 
 const keyText = (row: Pick<StoredRow, 'key'>): string => Buffer.from(row.key).toString('latin1');
 
+/** One row. Undefined: it is skipped. */
+async function insertOrResolve(
+  plan: InsertPlan,
+  userId: string,
+  row: Row,
+  proposedKeys: Set<string>,
+  events: StatementEvents | undefined,
+  execution: Execution,
+): Promise<Touched | undefined> {
+  const { transaction } = execution;
+  for (;;) {
+    const result = await transaction.insert(plan.table.stored, userId, row);
+    if ('row' in result) {
+      events?.inserted(userId, [row]);
+      if (plan.onConflict?.action === 'update') proposedKeys.add(keyText(result.row));
+      return { before: undefined, after: result.row, others: [] };
+    }
+    const { conflict } = result;
+    const resolved = await resolveConflict(plan, row, conflict, proposedKeys, events, execution);
+    // Gone by the time it was locked: there may be room for the row now.
+    if (resolved !== 'gone') return resolved;
+    execution.signal.throwIfAborted();
+  }
+}
+
 /** ON CONFLICT. Undefined: the row is skipped. */
 async function resolveConflict(
   plan: InsertPlan,
@@ -134,15 +147,21 @@ async function resolveConflict(
   proposedKeys: Set<string>,
   events: StatementEvents | undefined,
   execution: Execution,
-): Promise<Touched | undefined> {
+): Promise<Touched | undefined | 'gone'> {
   const { table, onConflict } = plan;
   const { types } = execution.statement;
   if (onConflict === undefined || !arbitrates(onConflict, conflict)) {
     throw uniqueViolation(table, conflict.index, proposed, types);
   }
+  // What the transaction's snapshot does not show it may neither change nor leave as it is (nodeModifyTable.c).
+  if (!execution.transaction.sees(conflict.existing)) {
+    throw new PgError(
+      SqlState.serializationFailure,
+      'could not serialize access due to concurrent update',
+    );
+  }
   if (onConflict.action === 'nothing') return undefined;
-  const existing = conflict.existing;
-  if (proposedKeys.has(keyText(existing))) {
+  if (proposedKeys.has(keyText(conflict.existing))) {
     throw new PgError(
       SqlState.cardinalityViolation,
       'ON CONFLICT DO UPDATE command cannot affect row a second time',
@@ -151,6 +170,8 @@ async function resolveConflict(
       },
     );
   }
+  const existing = await lockExisting(plan, onConflict, conflict.existing, execution);
+  if (existing === undefined) return 'gone';
   const { set, positions, excluded } = onConflict;
   const excludedVersion = {
     values: proposed,
@@ -174,6 +195,29 @@ async function resolveConflict(
   events?.updated(existing, values);
   proposedKeys.add(keyText(result.row));
   return { before: existing, after: result.row, others: [] };
+}
+
+/** Locks the row that is there, in the version that it now has. */
+async function lockExisting(
+  { table }: InsertPlan,
+  { positions }: ConflictPlan,
+  existing: StoredRow,
+  { transaction }: Execution,
+): Promise<StoredRow | undefined> {
+  const mode = setsKey(table, positions) ? 'update' : 'noKeyUpdate';
+  const now = transaction.lockRowSync(table.stored, existing.key, mode);
+  const row =
+    now === 'unknown' ? await transaction.lockRow(table.stored, existing.key, mode, 'wait') : now;
+  assert(row !== 'skipped', 'a row that is waited for');
+  if (row === undefined || row.deleted) return undefined;
+  return row;
+}
+
+/** Whether a column that a unique index covers is among those set. */
+function setsKey(table: CatalogTable, positions: readonly number[]): boolean {
+  const { primaryKey, indexes } = table.stored;
+  const covered = [primaryKey, ...indexes.filter(({ unique }) => unique).map((i) => i.columns)];
+  return covered.flat().some((columnId) => positions.includes(table.positionOf[columnId] ?? -1));
 }
 
 function arbitrates(plan: ConflictPlan, conflict: UniqueConflict): boolean {

@@ -69,6 +69,15 @@ export function uniqueViolation(
   );
 }
 
+/** ON CONFLICT by a constraint that is not checked at once (execIndexing.c). */
+export function deferrableArbiter(table: CatalogTable, constraint: string): PgError {
+  return new PgError(
+    SqlState.objectNotInPrerequisiteState,
+    'ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters',
+    { ...where(table), constraint },
+  );
+}
+
 /** CREATE UNIQUE INDEX over rows that are not. */
 export function uniqueIndexViolation(
   table: CatalogTable,

@@ -44,7 +44,7 @@ export async function materializeScans(
   for (const [rte, scan] of context.scans) {
     out.set(
       rte,
-      await materializeScan(scan, context, (rows) => {
+      await materializeScan(rte, scan, context, (rows) => {
         total += rows;
         if (total > context.statement.materializeLimit) throw limitReached(query, context);
       }),
@@ -54,6 +54,7 @@ export async function materializeScans(
 }
 
 async function materializeScan(
+  rte: RangeTblEntry,
   scan: ScanNode,
   context: ExecutionContext,
   count: (rows: number) => void,
@@ -83,14 +84,17 @@ async function materializeScan(
   const predicates = scanPredicates(scan, context);
   const stats = { hotRows: 0, coldRows: 0, filesKnown: 0, filesOpened: 0 };
   if (predicates !== undefined) {
-    const batches = context.transaction.scan(stored, {
-      scope,
-      predicates,
-      columns: scan.columns.filter((attno) => attno > 0),
-      includeDeleted: context.statement.includeDeleted,
-      signal: context.signal,
-      stats,
-    });
+    const instead = context.rowsInstead?.get(rte);
+    const batches = instead
+      ? [instead]
+      : context.transaction.scan(stored, {
+          scope,
+          predicates,
+          columns: scan.columns.filter((attno) => attno > 0),
+          includeDeleted: context.statement.includeDeleted,
+          signal: context.signal,
+          stats,
+        });
     for await (const batch of batches) {
       context.signal.throwIfAborted();
       count(batch.length);

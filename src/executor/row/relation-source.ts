@@ -71,11 +71,17 @@ export function createRelationSource(
       return probe ? probe.find(all, frame) : all;
     },
     pointKey(environment) {
+      if (environment.context.rowsInstead?.has(leaf.rte) === true) return undefined;
       const values = valuesFor(environment);
       if (!values) return { userId: '', keys: [] };
       return pointRead(leaf, environment, values);
     },
     async *fetch(environment) {
+      const instead = environment.context.rowsInstead?.get(leaf.rte);
+      if (instead) {
+        yield instead;
+        return;
+      }
       const values = valuesFor(environment);
       if (!values) return;
       const { transaction, scanReports, statement, signal } = environment.context;
@@ -298,6 +304,7 @@ export async function loadByLookup(
 ): Promise<boolean> {
   const { leaf, lookup } = source;
   const { environment } = frame;
+  if (environment.context.rowsInstead?.has(leaf.rte) === true) return false;
   const scope = scopeOf(leaf, environment.context);
   if (!lookup || scope.kind === 'all') return false;
   const path = lookupPath(leaf, lookup, environment);

@@ -14,8 +14,9 @@ import type { Prepared, SessionState, StatementResult } from '../state.ts';
 import { textField } from './fields.ts';
 import { showFieldName } from './fields.ts';
 import { bindPrepared, deallocate, prepareSql } from './prepared.ts';
+import { setConstraints } from './set-constraints.ts';
 import { applySetting, showAnySetting } from './set.ts';
-import { checkTransactionOptions, runTransactionStatement } from './transaction-control.ts';
+import { runTransactionStatement, setTransaction } from './transaction-control.ts';
 import { truncate } from './truncate.ts';
 import { maintain } from './vacuum.ts';
 
@@ -73,20 +74,8 @@ async function runUtilityKind(
       else await applySetting(session, statement.name, undefined, false);
       return done;
     case 'setTransaction': {
-      checkTransactionOptions(statement.options);
       if (statement.snapshot !== undefined) throw notSupported('SET TRANSACTION SNAPSHOT');
-      const { readOnly } = statement.options;
-      if (readOnly === undefined) return done;
-      if (statement.sessionDefault) {
-        await applySetting(
-          session,
-          'default_transaction_read_only',
-          readOnly ? 'on' : 'off',
-          false,
-        );
-      } else {
-        session.transaction.readOnly = readOnly;
-      }
+      await setTransaction(session, statement.options, statement.sessionDefault);
       return done;
     }
     case 'show':
@@ -120,6 +109,9 @@ async function runUtilityKind(
       return maintain(session, statement);
     case 'checkpoint':
       // Every commit is on disk when it is acknowledged: there is nothing left to write.
+      return done;
+    case 'setConstraints':
+      await setConstraints(session, statement);
       return done;
     case 'unlisten':
       // LISTEN is not there, so nothing is listened to.

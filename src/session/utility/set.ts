@@ -1,4 +1,5 @@
 import { PgError, SqlState, notSupported } from '../../base/index.ts';
+import { characteristicSettings, isCharacteristic } from '../characteristics.ts';
 import { currentRole, sessionUser, showSetting } from '../context.ts';
 import { mirrorOf } from '../mirror-access.ts';
 import type { MirrorAccess } from '../mirror-access.ts';
@@ -7,13 +8,6 @@ import { ownSettings } from '../settings.ts';
 import type { SessionState } from '../state.ts';
 
 const utf8Names: ReadonlySet<string> = new Set(['utf8', 'utf-8', 'unicode']);
-
-const isolationNames: ReadonlySet<string> = new Set(['read committed', 'read uncommitted']);
-
-const isolationSettings: ReadonlySet<string> = new Set([
-  'transaction_isolation',
-  'default_transaction_isolation',
-]);
 
 /**
  * The canonical value of a setting as PostgreSQL (or pgtide, for its own) understands it; throws what PostgreSQL says of a
@@ -33,9 +27,6 @@ export async function checkSetting(
   if (name === 'client_encoding') {
     if (utf8Names.has(value.replaceAll(/['"]/g, '').toLowerCase())) return 'UTF8';
     throw notSupported(`client_encoding "${value}"`, { hint: 'The server speaks UTF8.' });
-  }
-  if (isolationSettings.has(name) && !isolationNames.has(value.toLowerCase())) {
-    throw notSupported(`isolation level "${value}"`, { hint: 'READ COMMITTED is what there is.' });
   }
   const { rows } = await access((mirror) =>
     mirror.query('select current_setting($1)', [name], new Map([...settings, [name, value]])),
@@ -59,6 +50,19 @@ export async function applySetting(
       code: SqlState.noActiveSqlTransaction,
       message: 'SET LOCAL can only be used in transaction blocks',
     });
+  }
+  if (isCharacteristic(lower)) {
+    if (value === undefined) {
+      throw new PgError(SqlState.featureNotSupported, `parameter "${lower}" cannot be reset`);
+    }
+    // PostgreSQL judges what is a Boolean.
+    const isolation = lower === 'transaction_isolation';
+    const canonical = isolation
+      ? value
+      : await checkSetting(access, settings.forPostgres, `default_${lower}`, value);
+    const { parse, show } = characteristicSettings[lower];
+    transaction.setCharacteristics(parse(canonical));
+    return show(transaction.characteristics);
   }
   if (lower === 'role' || lower === 'session_authorization') {
     await checkIdentity(session, lower, value);

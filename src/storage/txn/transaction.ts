@@ -1,5 +1,5 @@
 import { assert, notSupported } from '../../base/index.ts';
-import { rowModes } from '../../locks/index.ts';
+import { rowModes, written } from '../../locks/index.ts';
 import type { LockMark } from '../../locks/index.ts';
 import type { Row, Value } from '../../types/value.ts';
 import type { Engine } from '../engine.ts';
@@ -245,6 +245,13 @@ export function beginTransaction(
       state.owner.releaseTo(mark);
       return undefined;
     },
+    sees: (row) => isolation === 'read committed' || row.seq <= currentReader().seq,
+    unlockRow(table, key, mode) {
+      check();
+      const text = keyText(inKeyspace(Keyspace.rows, table.tableId, key));
+      if ((engine.locks.held(state.owner, 'row', text) & written) === 0)
+        engine.locks.release(state.owner, 'row', text, rowModes[mode]);
+    },
     savepoint() {
       check();
       return { storage: setSavepoint(state), locks: state.owner.mark() } satisfies Mark;
@@ -278,6 +285,9 @@ export function beginTransaction(
     async insertMany(table, userId, rows) {
       check();
       return await insertMany(state, table, userId, rows);
+    },
+    get ended() {
+      return !open;
     },
     get hasWrites() {
       return hasWrites(state);

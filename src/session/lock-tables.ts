@@ -1,0 +1,68 @@
+import type { CatalogTable } from '../catalog/types.ts';
+import { tableModes } from '../locks/index.ts';
+import type { TableLockMode } from '../locks/index.ts';
+import type { Planned } from './planned.ts';
+import type { SessionState } from './state.ts';
+
+/** A table that a statement uses, and PostgreSQL's lock for that use. */
+export interface TableUse {
+  readonly table: CatalogTable;
+  readonly mode: TableLockMode;
+}
+
+const usesOf = new WeakMap<Planned, readonly TableUse[]>();
+
+/** The tables that a planned statement reads and writes. */
+export function tableUses(planned: Planned): readonly TableUse[] {
+  let uses = usesOf.get(planned);
+  if (uses === undefined) {
+    uses = findUses(planned);
+    usesOf.set(planned, uses);
+  }
+  return uses;
+}
+
+function findUses(planned: Planned): TableUse[] {
+  const uses: TableUse[] = [];
+  if (planned.kind === 'verbatim') return uses;
+  const { plan } = planned;
+  if (plan.kind !== 'select') uses.push({ table: plan.table, mode: 'rowExclusive' });
+  const source = plan.kind === 'select' ? plan : plan.source;
+  for (const { table } of source.scans.values()) uses.push({ table, mode: 'accessShare' });
+  return uses;
+}
+
+/**
+ * Locks what the statement uses until the transaction ends. True: it took a wait, so that the catalog may have changed and the plan
+ * must be looked at again.
+ */
+export function lockTables(
+  session: SessionState,
+  uses: readonly TableUse[],
+): false | Promise<true> {
+  if (uses.length === 0) return false;
+  const { locks } = session.engine.storage;
+  const { owner } = session.transaction;
+  for (const { table, mode } of uses) {
+    if (!locks.tryAcquire(owner, 'relation', table.stored.tableId, tableModes[mode]))
+      return waitForTables(session, uses);
+  }
+  return false;
+}
+
+async function waitForTables(session: SessionState, uses: readonly TableUse[]): Promise<true> {
+  const { locks } = session.engine.storage;
+  const { owner } = session.transaction;
+  for (const { table, mode } of uses)
+    await locks.acquire(owner, 'relation', table.stored.tableId, tableModes[mode]);
+  return true;
+}
+
+/** Whether a statement that ends within the call may use the tables without a lock. */
+export function tablesAreFree(session: SessionState, uses: readonly TableUse[]): boolean {
+  const { locks } = session.engine.storage;
+  const { owner } = session.transaction;
+  return uses.every(({ table, mode }) =>
+    locks.isFree(owner, 'relation', table.stored.tableId, tableModes[mode]),
+  );
+}
