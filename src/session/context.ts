@@ -1,5 +1,6 @@
 import { PgError, SqlState, assert } from '../base/index.ts';
 import type { ExecutorName } from '../planner/nodes.ts';
+import { currentRowSource } from '../planner/current-of.ts';
 import { sequenceSource } from '../planner/normalize.ts';
 import type { Execution } from '../executor/run-plan.ts';
 import type { SessionSequences, StatementContext } from '../executor/types.ts';
@@ -8,6 +9,7 @@ import type { CatalogSequence } from '../catalog/types.ts';
 import type { Value } from '../types/value.ts';
 import { characteristicSettings, isCharacteristic } from './characteristics.ts';
 import { mayRead } from './roles.ts';
+import { currentRows } from './cursor/current-row.ts';
 import type { SessionState } from './state.ts';
 import { ownSettings } from './settings.ts';
 
@@ -103,6 +105,7 @@ function sessionSequences(session: SessionState): SessionSequences {
   };
   return {
     nextval: (relid) => {
+      if (transaction.readOnly) throw notInReadOnly('nextval()');
       const of = sequence(relid);
       const value = named(of, () => engine.storage.sequences.nextval(of.sequenceId));
       transaction.usedSequence();
@@ -127,6 +130,7 @@ function sessionSequences(session: SessionState): SessionSequences {
       );
     },
     setval: (relid, value, isCalled) => {
+      if (transaction.readOnly) throw notInReadOnly('setval()');
       const of = sequence(relid);
       if (value < of.min || value > of.max) {
         throw new PgError(
@@ -140,6 +144,13 @@ function sessionSequences(session: SessionState): SessionSequences {
       return value;
     },
   };
+}
+
+function notInReadOnly(what: string): PgError {
+  return new PgError(
+    SqlState.readOnlySqlTransaction,
+    `cannot execute ${what} in a read-only transaction`,
+  );
 }
 
 /** Storage knows a sequence by its number; its errors are told by name. */
@@ -166,8 +177,9 @@ export function createExecution(
 ): Execution {
   const { engine } = session;
   const catalog = session.transaction.catalog;
+  const statement = statementContext(session);
   return {
-    statement: statementContext(session),
+    statement,
     catalog,
     storage: engine.storage,
     transaction,
@@ -184,6 +196,10 @@ export function createExecution(
     },
     forced: ownSetting(session, 'tide.executor') as ExecutorName | 'auto',
     virtualRows: async (source) => {
+      const current = currentRowSource(source);
+      if (current !== undefined) {
+        return { rows: await currentRows(session, current, transaction, statement) };
+      }
       const relid = sequenceRelid(source);
       if (relid !== undefined) {
         const { sequenceId } = catalog.sequence(relid)!;

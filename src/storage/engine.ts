@@ -5,6 +5,7 @@ import type { TableRuntime } from './keys/table-runtime.ts';
 import type { BulkRecord } from './records.ts';
 import type { FreshRun } from './txn/fresh-run.ts';
 import type { Counters, Sequencer } from './txn/sequencer.ts';
+import type { MovedRows } from './txn/moved-rows.ts';
 import type { CommitHistory } from './txn/serializable.ts';
 import type { TransactionState } from './txn/state.ts';
 import type { CommitEvent, StoredTable } from './types.ts';
@@ -78,6 +79,7 @@ export interface Engine {
   readonly locks: LockManager;
   /** Commits that serializable transactions may have to compare with. */
   readonly history: CommitHistory;
+  readonly movedRows: MovedRows;
   readonly listeners: Set<(commit: CommitEvent) => void>;
   /** Statements that have read without a snapshot; they get theirs before the next batch is written. */
   readonly unfixedReaders: UnfixedReader[];

@@ -158,16 +158,17 @@ export interface StorageTransaction {
     mode: RowLockMode,
     wait: LockWait,
   ): Promise<StoredRow | undefined | 'skipped'>;
-  /** The same at once; 'unknown' when it takes a wait, or the cold tier. */
-  lockRowSync(
-    table: StoredTable,
-    key: Uint8Array,
-    mode: RowLockMode,
-  ): StoredRow | undefined | 'unknown';
+  /** The same at once, for a row whose current version is hot; 'unknown' otherwise. */
+  lockRowSync(table: StoredTable, key: Uint8Array, mode: RowLockMode): StoredRow | 'unknown';
   /** Whether a row version belongs to what the transaction may see: always, but where it keeps to one snapshot. */
   sees(row: Pick<StoredRow, 'seq'>): boolean;
   /** Gives back a lock that turned out to be needless, unless the row has been written. */
   unlockRow(table: StoredTable, key: Uint8Array, mode: RowLockMode): void;
+  /**
+   * Runs reads over everything that is committed by now, and the transaction's own writes, whatever it may see otherwise: what
+   * checks between tables go by. The statement's snapshot is a new one afterwards (READ COMMITTED) or the same.
+   */
+  newest<T>(read: () => Promise<T>): Promise<T>;
   savepoint(): StorageSavepoint;
   /** Forgets it and those after it. */
   releaseSavepoint(savepoint: StorageSavepoint): void;

@@ -8,6 +8,7 @@ import type { SequenceStore } from '../sequences.ts';
 import { openSequences } from '../sequences.ts';
 import { createLockManager } from '../../locks/index.ts';
 import { createSequencer } from '../txn/sequencer.ts';
+import { createMovedRows } from '../txn/moved-rows.ts';
 import { createHistory } from '../txn/serializable.ts';
 import type { TransactionState } from '../txn/state.ts';
 import type { StoredTable } from '../types.ts';
@@ -50,6 +51,7 @@ export async function openEngine(
     bulkOwners: new Map(),
     locks: createLockManager(),
     history: createHistory(),
+    movedRows: createMovedRows(),
     listeners: new Set(),
     unfixedReaders: [],
     closing: closing.signal,

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Oid } from '../../types/oid.ts';
 import type { Row } from '../../types/value.ts';
-import { UniqueConflictError } from '../index.ts';
 import { testTable } from '../testing.ts';
 import type { TestFolder } from '../testing-folder.ts';
 import { allRows, inTransaction, testFolder } from '../testing-folder.ts';
@@ -24,6 +23,12 @@ afterEach(async () => {
   await storage.close();
   folder.remove();
 });
+
+/** Whether a promise has been settled by now. */
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  const moment = new Promise((resolve) => setTimeout(resolve, 20, 'waits'));
+  return (await Promise.race([promise.catch(() => 'failed'), moment])) !== 'waits';
+}
 
 /** Rows `from` to `to` (exclusive). */
 function rowsOf(from: number, to: number, name = 'row'): Row[] {
@@ -89,23 +94,58 @@ test('falling keys and rows without a key are stored all the same', async () => 
   await reading.rollback();
 });
 
-test('of two that append the same keys, only the first to commit may', async () => {
+test('of two that append the same keys, the second waits for the first', async () => {
   const [first, second] = [storage.begin(), storage.begin()];
   await first.insertMany(table, '', rowsOf(0, 100, 'first'));
-  await second.insertMany(table, '', rowsOf(50, 200, 'second'));
+  const waiting = second.insertMany(table, '', rowsOf(50, 200, 'second'));
+  expect(await settled(waiting)).toBe(false);
   await first.commit({ sync: true });
-  await expect(second.commit({ sync: true })).rejects.toBeInstanceOf(UniqueConflictError);
+  expect(await waiting).toMatchObject({
+    at: 0,
+    conflict: { existing: { values: [50, 'first 50'] } },
+  });
+  await second.rollback();
   expect(await names()).toEqual(rowsOf(0, 100, 'first').map((row) => row[1]));
 });
 
-test('what another transaction has spilled is not written over', async () => {
+test('what another transaction has spilled is waited for, and free again if it rolls back', async () => {
   const [first, second] = [storage.begin(), storage.begin()];
-  // Checked before the first one spills the same keys.
-  await second.insertMany(table, '', rowsOf(0, 100, 'second'));
   await first.insertMany(table, '', rowsOf(0, manyRows, longName));
-  await expect(second.commit({ sync: true })).rejects.toMatchObject({ code: '40001' });
+  const waiting = second.insertMany(table, '', rowsOf(0, 100, 'second'));
+  const single = storage.begin();
+  const lone = single.insert(table, '', [manyRows - 1, 'lone']);
+  expect([await settled(waiting), await settled(lone)]).toEqual([false, false]);
+  await first.rollback();
+  expect(await waiting).toBeUndefined();
+  expect(await lone).toMatchObject({ row: { values: [manyRows - 1, 'lone'] } });
+  await second.commit({ sync: true });
+  await single.commit({ sync: true });
+  expect((await names()).length).toBe(101);
+});
+
+test('disjoint keys are appended side by side', async () => {
+  const [first, second] = [storage.begin(), storage.begin()];
+  expect(await first.insertMany(table, '', rowsOf(0, 100))).toBeUndefined();
+  expect(await second.insertMany(table, '', rowsOf(100, 200))).toBeUndefined();
+  await second.commit({ sync: true });
   await first.commit({ sync: true });
-  expect((await names()).length).toBe(manyRows);
+  expect((await names()).length).toBe(200);
+});
+
+test('a roll-back to a savepoint removes what was appended and spilled since, no more', async () => {
+  const t = storage.begin();
+  await t.insertMany(table, '', rowsOf(0, 100, 'kept'));
+  const savepoint = t.savepoint();
+  await t.insertMany(table, '', rowsOf(100, manyRows, longName));
+  await t.update(table, (await t.get(table, '', [5]))!, [5, 'changed']);
+  await t.rollbackTo(savepoint);
+  t.newStatement();
+  expect((await allRows(t, table, { scope: sharedScope })).map((row) => row.values[1])).toEqual(
+    rowsOf(0, 100, 'kept').map((row) => row[1]),
+  );
+  await t.insertMany(table, '', rowsOf(100, 200, 'later'));
+  await t.commit({ sync: true });
+  expect((await names()).length).toBe(200);
 });
 
 test('a key that the same transaction has spilled is a conflict', async () => {

@@ -214,6 +214,7 @@ export function validateRuns(state: TransactionState, runs: readonly FreshRun[])
 
 /** What writeOverlay does for rows beside writing them. */
 export function countRun(engine: Engine, run: FreshRun): void {
+  engine.movedRows.forgetAll();
   const state = engine.tableState(run.table.tableId);
   if (state.maxKeys.size > 0) raiseMaxKey(state, run.userId, lastKey(run));
   if (state.rowCounts.size > 0) addToEstimate(state, run.userId, run.count);
@@ -322,8 +323,12 @@ function writeOverlay(engine: Engine, overlay: TableOverlay, writer: CommitWrite
   const runtime = engine.runtime(table);
   const limitsOf = limitsMemo(latestView(engine), state);
   for (const row of overlay.rows.values()) {
-    if (row.tuple === null) writer.delete(row.key);
-    else {
+    if (row.tuple === null) {
+      writer.delete(row.key);
+      if (row.movedTo === undefined) engine.movedRows.forget(row.key);
+      else engine.movedRows.note(row.key, row.movedTo);
+    } else {
+      engine.movedRows.forget(row.key);
       sealTuple(row.tuple, writer.seq, false);
       writer.put(row.key, row.tuple);
     }

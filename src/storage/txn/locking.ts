@@ -126,7 +126,10 @@ export async function lockRow(
   const found = await lookupRow(context, runtime, userOfKey(table, key), key);
   if (found !== undefined && found !== 'foreign') return found;
   owner.releaseTo(mark);
-  return undefined;
+  // Its own statement has moved the row: then it is gone for it. Another's commit has: then it is there.
+  const moved =
+    context.overlay?.rows.has(text) === true ? undefined : state.engine.movedRows.follow(key);
+  return moved === undefined ? undefined : lockRow(state, runtime, moved, mode, wait);
 }
 
 function rowNotAvailable(table: StoredTable): PgError {

@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Oid } from '../../types/oid.ts';
 import { openLevelStore } from '../hot/level-store.ts';
 import type { HotStore } from '../hot/types.ts';
-import { UniqueConflictError } from '../index.ts';
 import { testTable } from '../testing.ts';
 import type { TestFolder } from '../testing-folder.ts';
 import { allRows, inTransaction, testFolder } from '../testing-folder.ts';
@@ -34,6 +33,12 @@ async function rowOf(id: number): Promise<StoredRow> {
   return row!;
 }
 
+/** Whether a promise has been settled by now. */
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  const moment = new Promise((resolve) => setTimeout(resolve, 20, 'waits'));
+  return (await Promise.race([promise.catch(() => 'failed'), moment])) !== 'waits';
+}
+
 async function count(): Promise<number> {
   const reading = storage.begin();
   const rows = await allRows(reading, table, { scope: sharedScope });
@@ -42,59 +47,75 @@ async function count(): Promise<number> {
 }
 
 describe('commits', () => {
-  test('a row changed by another commit since it was read is 40001', async () => {
+  test("a writer waits for the row's other writer; what it has read is then no longer the row", async () => {
     await inTransaction(storage, (t) => t.insert(table, '', [1, 'a']));
     const [first, second] = [storage.begin(), storage.begin()];
     await first.update(table, (await first.get(table, '', [1]))!, [1, 'b']);
-    await second.update(table, (await second.get(table, '', [1]))!, [1, 'c']);
+    const waiting = second.update(table, (await second.get(table, '', [1]))!, [1, 'c']);
+    expect(await settled(waiting)).toBe(false);
     await first.commit({ sync: true });
-    await expect(second.commit({ sync: true })).rejects.toMatchObject({ code: '40001' });
+    await expect(waiting).rejects.toMatchObject({ code: '40001' });
+    await second.rollback();
     expect((await rowOf(1)).values).toEqual([1, 'b']);
   });
 
-  test('a row that became cold meanwhile may still be changed, once', async () => {
+  test('a locked row is the current one: no change is lost, cold or hot', async () => {
     await inTransaction(storage, (t) => t.insert(table, '', [1, 'a']));
     const [first, second] = [storage.begin(), storage.begin()];
+    const row = (await second.get(table, '', [1]))!;
     await first.update(table, (await first.get(table, '', [1]))!, [1, 'b']);
-    await second.delete(table, (await second.get(table, '', [1]))!, 'hard');
     await storage.flush(table, {});
     await storage.idle();
+    const locking = second.lockRow(table, row.key, 'update', 'wait');
+    expect(await settled(locking)).toBe(false);
     await first.commit({ sync: true });
     await storage.flush(table, {});
     await storage.idle();
-    await expect(second.commit({ sync: true })).rejects.toMatchObject({ code: '40001' });
-    expect((await rowOf(1)).values).toEqual([1, 'b']);
+    const now = await locking;
+    expect(now).toMatchObject({ values: [1, 'b'] });
+    await second.update(table, now as StoredRow, [1, 'c']);
+    await second.commit({ sync: true });
+    expect((await rowOf(1)).values).toEqual([1, 'c']);
+    expect(await count()).toBe(1);
   });
 
-  test('unique keys taken since are told with their owner, cold ones too', async () => {
+  test('a unique key that another is about to take is waited for, cold ones too', async () => {
     const [a, b, c] = [storage.begin(), storage.begin(), storage.begin()];
     await a.insert(table, '', [1, 'x']);
-    await b.insert(table, '', [1, 'y']);
-    await c.insert(table, '', [2, 'x']);
+    const second = b.insert(table, '', [1, 'y']);
+    const third = c.insert(table, '', [2, 'x']);
+    expect([await settled(second), await settled(third)]).toEqual([false, false]);
     await a.commit({ sync: false });
-    const failure = await b.commit({ sync: false }).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(UniqueConflictError);
-    expect((failure as UniqueConflictError).conflict).toMatchObject({
-      index: null,
-      existing: { values: [1, 'x'] },
+    expect(await second).toMatchObject({
+      conflict: { index: null, existing: { values: [1, 'x'] } },
+    });
+    expect(await third).toMatchObject({
+      conflict: { index: { name: 't_name' }, existing: { values: [1, 'x'] } },
     });
     await storage.flush(table, {});
     await storage.idle();
-    const other = await c.commit({ sync: false }).catch((error: unknown) => error);
-    expect((other as UniqueConflictError).conflict).toMatchObject({
-      index: { name: 't_name' },
-      existing: { values: [1, 'x'], tier: 'cold' },
+    expect(await c.insert(table, '', [2, 'x'])).toMatchObject({
+      conflict: { existing: { values: [1, 'x'], tier: 'cold' } },
     });
+    await Promise.all([b.rollback(), c.rollback()]);
   });
 
-  test('an insert checked before a flush sees the key that the flush moved', async () => {
-    const late = storage.begin();
-    await late.insert(table, '', [1, 'late']);
-    await inTransaction(storage, (t) => t.insert(table, '', [1, 'early']));
-    await storage.flush(table, {});
-    await storage.idle();
-    await expect(late.commit({ sync: true })).rejects.toThrow(UniqueConflictError);
-    expect((await rowOf(1)).values).toEqual([1, 'early']);
+  test('a key is free again when who took it rolls back, or gives it back', async () => {
+    await inTransaction(storage, (t) => t.insert(table, '', [1, 'x']));
+    const [a, b, c] = [storage.begin(), storage.begin(), storage.begin()];
+    await a.insert(table, '', [2, 'y']);
+    const second = b.insert(table, '', [2, 'z']);
+    await a.rollback();
+    expect(await second).toMatchObject({ row: { values: [2, 'z'] } });
+    await b.commit({ sync: false });
+    const gone = storage.begin();
+    await gone.delete(table, (await gone.get(table, '', [1]))!, 'soft');
+    const other = c.insert(table, '', [3, 'x']);
+    expect(await settled(other)).toBe(false);
+    await gone.commit({ sync: false });
+    expect(await other).toMatchObject({ row: { values: [3, 'x'] } });
+    await c.commit({ sync: false });
+    expect(await count()).toBe(2);
   });
 
   test('many at once: each key once, seqs rise, sequences are never repeated', async () => {
@@ -165,12 +186,14 @@ describe('bulk transactions', () => {
       total,
     );
     const other = storage.begin();
-    await expect(other.insert(bulk, '', [5, 'mine'])).rejects.toMatchObject({ code: '40001' });
-    await other.rollback();
+    const waiting = other.insert(bulk, '', [5, 'mine']);
+    expect(await settled(waiting)).toBe(false);
     expect(await transaction.insertMany(bulk, '', [[77, 'again']])).toMatchObject({ at: 0 });
     const own = (await transaction.get(bulk, '', [3]))!;
     await transaction.update(bulk, own, [3, 'changed']);
     await transaction.commit({ sync: true });
+    expect(await waiting).toMatchObject({ conflict: { existing: { values: [5, `5${filler}`] } } });
+    await other.rollback();
     expect(await seen()).toBe(total);
     await storage.close();
     storage = await folder.open();

@@ -241,9 +241,8 @@ export function beginTransaction(
       const userId = userOfKey(table, full);
       const found = lookupHot(context, engine.runtime(table), userId, full);
       if (found.kind === 'row') return found.row;
-      if (found.kind === 'cold?') return 'unknown';
       state.owner.releaseTo(mark);
-      return undefined;
+      return 'unknown';
     },
     sees: (row) => isolation === 'read committed' || row.seq <= currentReader().seq,
     unlockRow(table, key, mode) {
@@ -251,6 +250,24 @@ export function beginTransaction(
       const text = keyText(inKeyspace(Keyspace.rows, table.tableId, key));
       if ((engine.locks.held(state.owner, 'row', text) & written) === 0)
         engine.locks.release(state.owner, 'row', text, rowModes[mode]);
+    },
+    async newest(read) {
+      check();
+      const own = currentReader();
+      const fresh = createReader(engine);
+      reader = fresh;
+      if (isolation === 'read committed') {
+        own.release();
+        return await read();
+      }
+      // The one snapshot may not have been taken yet.
+      own.hot();
+      try {
+        return await read();
+      } finally {
+        fresh.release();
+        reader = own;
+      }
     },
     savepoint() {
       check();

@@ -195,7 +195,7 @@ export async function updateRow(
     ? { stale: noStale }
     : await claimIndexes(state, runtime, userId, values, key, current, rowTail(oldKey));
   if ('conflict' in check) return check;
-  removeVersion(state, runtime, oldKey, current);
+  removeVersion(state, runtime, oldKey, current, key);
   putVersion(state, runtime, userId, key, values, old.deleted, found.value, check.stale);
   return { key };
 }
@@ -273,10 +273,11 @@ function removeVersion(
   runtime: TableRuntime,
   key: Buffer,
   old: StoredRow,
+  movedTo?: Buffer,
 ): void {
   const overlay = overlayOf(state, runtime.table);
   const keyValues = keyValuesOf(runtime, key, old.values);
-  putRow(overlay, key, null, old, state.engine.counters.seq, keyValues);
+  putRow(overlay, key, null, old, state.engine.counters.seq, keyValues, movedTo);
   reindex(state, overlay, runtime, old.userId, versionOf(old, key), undefined, noStale);
 }
 
@@ -293,6 +294,7 @@ function putRow(
   replaced: StoredRow | undefined,
   seenSeq: number,
   keyValues: Value[] | null,
+  movedTo?: Buffer,
 ): void {
   const text = keyText(key);
   const own: OverlayRow | undefined = overlay.rows.get(text);
@@ -304,6 +306,7 @@ function putRow(
     baseSeq: base.baseSeq,
     seenSeq: base.seenSeq,
     keyValues,
+    ...(movedTo === undefined ? {} : { movedTo }),
   });
 }
 
