@@ -1,12 +1,20 @@
 import { Level } from 'level';
 import { PgError, SqlState } from '../../base/index.ts';
+import { syncFolder } from '../open/data-folder.ts';
+import { cutLogs, tailMarkKey } from './level-recovery.ts';
+import { startNewLog } from './level-rotation.ts';
 import type { HotBatch, HotCursor, HotRange, HotSnapshot, HotStore } from './types.ts';
 import { PreconditionFailed } from './types.ts';
 
 /** LevelDB's cache of uncompressed blocks. */
 export const levelCacheBytes = 64 * 1024 * 1024;
-/** LevelDB's memtable; two may exist at a time. */
-export const levelWriteBufferBytes = 32 * 1024 * 1024;
+/** Keys and values in one log file, and so in one memtable; two may exist at a time. */
+export const levelLogBytesMax = 32 * 1024 * 1024;
+/**
+ * LevelDB's own bound of a memtable, which must never be reached: it would go on to a new log without syncing the old one or the
+ * folder's entry of the new one. `startNewLog` does it in time, and in the right order.
+ */
+const levelWriteBufferBytes = 1024 * 1024 * 1024;
 /** How much one read of an iterator may prefetch. */
 export const levelReadAheadBytes = 1024 * 1024;
 
@@ -26,14 +34,25 @@ function levelSnapshot(snapshot: HotSnapshot | undefined): LevelSnapshot | undef
   return (snapshot as OpenSnapshot | undefined)?.level;
 }
 
+/** Told of what opening has to repair. */
+export interface LevelLog {
+  warn(fields: object, message: string): void;
+}
+
 /**
- * Opens (or creates) the LevelDB database in `folder`.
- * Errors: 55006 when another process has it open, 58030 otherwise.
+ * Opens (or creates) the LevelDB database in `folder`; nobody else may have it open (see level-lock.ts).
+ * Errors: 55006 when another process has it open, XX001 when its log is damaged where it had been synced, 58030 otherwise.
  */
 export async function openLevelStore(
   folder: string,
-  options: { readonly cacheBytes?: number } = {},
+  options: {
+    readonly cacheBytes?: number;
+    readonly log?: LevelLog;
+    /** Default: levelLogBytesMax; for tests. */
+    readonly logBytesMax?: number;
+  } = {},
 ): Promise<HotStore> {
+  await cutLogs(folder, options.log);
   const db: Database = new Level<Buffer, Buffer>(folder, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
@@ -43,10 +62,13 @@ export async function openLevelStore(
   });
   try {
     await db.open();
+    // The new log and what CURRENT names are durable only now: LevelDB does not sync its folder after its last rename.
+    await syncFolder(folder);
   } catch (error) {
+    await db.close().catch(() => undefined);
     throw openError(folder, error);
   }
-  return levelStore(db);
+  return levelStore(db, folder, options.logBytesMax ?? levelLogBytesMax);
 }
 
 function openError(folder: string, error: unknown): PgError {
@@ -67,11 +89,29 @@ function openError(folder: string, error: unknown): PgError {
   });
 }
 
-function levelStore(db: Database): HotStore {
+function levelStore(db: Database, folder: string, logBytesMax: number): HotStore {
   const listeners = new Set<(keys: readonly Uint8Array[]) => void>();
   // Writes are queued here, so that preconditions see every earlier batch.
   let tail: Promise<void> = Promise.resolve();
   let queued = 0;
+  /** Bytes written to the present log. */
+  let logBytes = 0;
+  /** Whether the log ends with batches that are not synced. */
+  let unsynced = false;
+  /** The compaction of the last log but one, which LevelDB does beside later writes. */
+  let compaction: Promise<unknown> = Promise.resolve();
+
+  /** Syncs the log, then has LevelDB go on to a new one whose name is durable before anything counts on it. */
+  const nextLog = async (): Promise<void> => {
+    if (unsynced)
+      await db
+        .batch()
+        .del(tailMarkKey)
+        .write({ sync: true } as Record<string, unknown>);
+    unsynced = false;
+    compaction = await startNewLog(folder, () => db.compactRange(tailMarkKey, tailMarkKey));
+    logBytes = 0;
+  };
 
   return {
     get: (key, snapshot) =>
@@ -103,6 +143,7 @@ function levelStore(db: Database): HotStore {
     approximateBytes: (from, to) => (db as unknown as Sized).approximateSize(from, to),
     async close() {
       await tail.catch(() => undefined);
+      await compaction;
       await db.close();
     },
   };
@@ -112,7 +153,9 @@ function levelStore(db: Database): HotStore {
     const required: [Uint8Array, Uint8Array | undefined][] = [];
     const keys: Uint8Array[] | undefined = listeners.size > 0 ? [] : undefined;
     let operations = 0;
+    let bytes = 0;
     const write = async (sync: boolean): Promise<void> => {
+      if (logBytes > logBytesMax) await nextLog();
       for (const [key, value] of required) {
         const found = db.getSync(key as Buffer);
         if (value === undefined ? found !== undefined : found?.equals(value) !== true) {
@@ -120,8 +163,13 @@ function levelStore(db: Database): HotStore {
           throw new PreconditionFailed(key);
         }
       }
+      // Last of the batch, where level-recovery.ts looks for it.
+      if (unsynced) chained.del(tailMarkKey);
+      logBytes += bytes;
+      if (!sync) unsynced = true;
       // classic-level takes `sync` here; abstract-level's type does not know it.
       await chained.write({ sync } as Record<string, unknown>);
+      if (sync) unsynced = false;
       if (keys !== undefined) for (const listener of listeners) listener(keys);
     };
     return {
@@ -129,11 +177,13 @@ function levelStore(db: Database): HotStore {
         chained.put(key as Buffer, value as Buffer);
         keys?.push(Buffer.from(key));
         operations++;
+        bytes += key.length + value.length + entryBytes;
       },
       delete(key) {
         chained.del(key as Buffer);
         keys?.push(key);
         operations++;
+        bytes += key.length + entryBytes;
       },
       require: (key, value) => void required.push([key, value]),
       get operations() {
@@ -151,6 +201,9 @@ function levelStore(db: Database): HotStore {
     };
   }
 }
+
+/** What LevelDB's memtable holds of an entry beside key and value, about. */
+const entryBytes = 40;
 
 const getOptions = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 

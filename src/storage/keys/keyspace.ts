@@ -24,6 +24,8 @@ export const Keyspace = {
   sequences: 0x0a,
   /** bulk id: BulkRecord. */
   bulk: 0x0b,
+  /** The hot store's own, always empty: batches written while others before them were not synced end with its deletion. */
+  unsyncedTail: 0xfe,
 } as const;
 
 /** Keyspaces whose keys start with a table id; dropping a table empties them. */
