@@ -72,14 +72,22 @@ test('waiters are served in order, and nothing is left when all have ended', asy
   expect(locks.count('row')).toBe(0);
 });
 
-test('a share does not overtake a waiting update', async () => {
+test('a share of a table does not overtake who waits for all of it; of a row it does', async () => {
   const { locks, owners } = sessions(3);
   const [a, b, c] = owners;
+  const { accessShare, accessExclusive } = tableModes;
+  locks.tryAcquire(a, 'relation', 1, accessShare);
+  const drop = locks.acquire(b, 'relation', 1, accessExclusive);
+  expect(locks.tryAcquire(c, 'relation', 1, accessShare)).toBe(false);
+  expect(locks.tryAcquire(a, 'relation', 1, accessShare)).toBe(true);
+  a.releaseAll();
+  expect(await now(drop)).toBe('granted');
   locks.tryAcquire(a, 'row', 'r', rowModes.share);
   const update = locks.acquire(b, 'row', 'r', rowModes.update);
-  expect(locks.tryAcquire(c, 'row', 'r', rowModes.share)).toBe(false);
-  expect(locks.tryAcquire(a, 'row', 'r', rowModes.share)).toBe(true);
+  expect(locks.tryAcquire(c, 'row', 'r', rowModes.share)).toBe(true);
   a.releaseAll();
+  expect(await now(update)).toBe('waits');
+  c.releaseAll();
   expect(await now(update)).toBe('granted');
 });
 

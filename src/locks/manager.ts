@@ -68,10 +68,14 @@ export function createLockManager(): LockManager {
     owner.heldMasks.push(added);
   }
 
-  /** Whether waiters already there go first. Whoever has the lock does not queue for more of it: it would wait for itself. */
+  /**
+   * Whether waiters already there go first. Not where whoever has the lock wants more of it: it would wait for itself. Nor for
+   * rows: who gets along with a row's holders joins them, and only those who must wait queue (heapam.c, heap_lock_tuple).
+   */
   function queuedAgainst(lock: Lock, backend: BackendState, conflicts: number): boolean {
     const { queue } = lock;
-    if (queue === undefined || queue.length === 0 || heldByBackend(lock, backend)) return false;
+    if (queue === undefined || queue.length === 0 || lock.space === 'row') return false;
+    if (heldByBackend(lock, backend)) return false;
     return queue.some((waiter) => (waiter.mask & conflicts) !== 0);
   }
 
