@@ -24,27 +24,29 @@ export function logName(number: number): string {
 
 /**
  * Makes LevelDB go on with a new log: `compact` of a range without keys moves it there first, then writes the old memtable as a
- * table. Resolves with the promise of that once the new log's name is durable; the caller writes nothing meanwhile.
+ * table. Resolves once the new log's name is durable; the caller writes nothing meanwhile.
+ * `compacted` never rejects, and comes later.
  * LevelDB alone syncs the folder only with its next MANIFEST: until then a power loss would take the log, and what was
  * synced in it, away. Errors: 58030 when there is no new log, in which case the old one is still in use.
  */
 export async function startNewLog(
   folder: string,
   compact: () => Promise<void>,
-): Promise<Promise<unknown>> {
+): Promise<{ readonly compacted: Promise<void> }> {
   const last = (await logNumbers(folder)).at(-1) ?? 0;
-  let compacted = false;
-  const compaction = compact().then(
-    () => (compacted = true),
-    () => (compacted = true),
+  let done = false;
+  // When it fails, so does the next write.
+  const compacted = compact().then(
+    () => void (done = true),
+    () => void (done = true),
   );
   for (;;) {
-    const ended = compacted;
+    const ended = done;
     const newest = (await logNumbers(folder)).at(-1) ?? 0;
     if (newest > last) break;
     if (ended) throw new PgError(SqlState.ioError, 'could not start a new log file');
     await sleep(newLogPollMs);
   }
   await syncFolder(folder);
-  return compaction;
+  return { compacted };
 }

@@ -24,6 +24,7 @@ type LevelSnapshot = ReturnType<Database['snapshot']>;
 /** What `level`'s types leave out of classic-level. */
 interface Sized {
   approximateSize(from: Uint8Array, to: Uint8Array): Promise<number>;
+  compactRange(from: Uint8Array, to: Uint8Array): Promise<void>;
 }
 
 interface OpenSnapshot extends HotSnapshot {
@@ -109,7 +110,10 @@ function levelStore(db: Database, folder: string, logBytesMax: number): HotStore
         .del(tailMarkKey)
         .write({ sync: true } as Record<string, unknown>);
     unsynced = false;
-    compaction = await startNewLog(folder, () => db.compactRange(tailMarkKey, tailMarkKey));
+    const { compacted } = await startNewLog(folder, () =>
+      (db as unknown as Sized).compactRange(tailMarkKey, tailMarkKey),
+    );
+    compaction = compacted;
     logBytes = 0;
   };
 
