@@ -51,7 +51,7 @@ export async function explain(
   input: QueryInput,
 ): Promise<StatementResult> {
   checkOptions(statement);
-  const { inner } = statement;
+  const { inner } = statement.inner.kind === 'declare' ? statement.inner : statement;
   if (inner.class !== 'query') throw notSupported(`EXPLAIN of ${inner.tag}`);
   const prepared = await prepareStatement(session, '', inner, []);
   const planned = await lockedPlan(session, prepared);

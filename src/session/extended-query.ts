@@ -2,6 +2,8 @@ import { PgError, SqlState } from '../base/index.ts';
 import type { Bind, Close, Describe, Execute, Parse } from '../protocol/index.ts';
 import { parse as parseStatements } from '../sql/index.ts';
 import { bindParameters } from './bind-params.ts';
+import type { OpenCursor } from './cursor/cursors.ts';
+import { described } from './cursor/described.ts';
 import { readResult } from './portal.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
 import { runQueryNow, startInsertNow } from './run-query.ts';
@@ -67,16 +69,16 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
   }
 
   function portalNamed(name: string): Portal {
-    const portal = state.portals.get(name);
+    const portal = state.cursors.find(name);
     if (portal !== undefined) return portal;
     throw new PgError(SqlState.invalidCursorName, `portal "${name}" does not exist`);
   }
 
   function bind(message: Bind): void {
-    const prepared = preparedNamed(message.statement);
+    const prepared = described(state, preparedNamed(message.statement));
     core.refuseInFailed(prepared.statement);
     const { portal: name, resultFormats } = message;
-    const old = state.portals.get(name);
+    const old = state.cursors.find(name);
     if (name !== '' && old !== undefined) {
       throw new PgError(SqlState.duplicateCursor, `cursor "${name}" already exists`);
     }
@@ -99,6 +101,8 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
       params,
       resultFormats,
       completedTag: undefined,
+      opened: state.cursors.opening(),
+      open: undefined,
     });
     writer.bindComplete();
   }
@@ -119,7 +123,7 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
       writer.closeComplete();
       return undefined;
     }
-    const portal = state.portals.get(message.name);
+    const portal = state.cursors.find(message.name);
     const closing = portal === undefined ? undefined : core.closePortal(portal);
     if (closing === undefined) {
       writer.closeComplete();
@@ -137,6 +141,7 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
       return undefined;
     }
     core.refuseInFailed(prepared.statement);
+    if (portal.open !== undefined) return executeCursor(portal, portal.open, message.rowsMax);
     if (portal.completedTag !== undefined) {
       // PostgreSQL: a finished portal has no more rows; one that returns none can't run twice.
       if (prepared.fields === undefined) {
@@ -162,7 +167,9 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
           return undefined;
         }
       }
-      const inserting = startInsertNow(state, prepared, portal);
+      const inserting = state.cursors.halfRead
+        ? undefined
+        : startInsertNow(state, prepared, portal);
       if (inserting !== undefined) {
         if (!(inserting instanceof Promise) && inserting.kind === 'done') {
           completed(portal, inserting.tag);
@@ -172,6 +179,22 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
       }
     }
     return executeSlowly(portal, message.rowsMax);
+  }
+
+  /** Execute on a cursor: FETCH FORWARD, as a portal answers it. */
+  async function executeCursor(
+    portal: Portal,
+    { cursor }: OpenCursor,
+    rowsMax: number,
+  ): Promise<void> {
+    transaction.start();
+    const batches = await cursor.forward(rowsMax === 0 ? Infinity : rowsMax);
+    const fields = portal.prepared.fields ?? [];
+    const tag = (rows: number): string => `SELECT ${rows}`;
+    const reader = readResult(state, { kind: 'rows', fields, batches, tag }, portal.resultFormats);
+    const sent = await reader.send(0);
+    if (cursor.atEnd) writer.commandComplete(sent ?? '');
+    else writer.portalSuspended();
   }
 
   function completed(portal: Portal, tag: string | undefined): void {
@@ -217,6 +240,7 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
       return transaction.inBlock ? ready() : core.closeAllPortals().then(ready);
     }
     if (transaction.inBlock) return ready();
+    if (state.cursors.open > 0) return commitAtSync();
     if (readers.size > 0) return core.closeAllPortals().then(commitAtSync);
     state.portals.clear();
     const committing = core.commit();

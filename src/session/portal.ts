@@ -3,6 +3,9 @@ import type { MessageWriter } from '../protocol/index.ts';
 import type { Row } from '../types/value.ts';
 import { outputChunkBytes } from './connection.ts';
 import type { Output } from './connection.ts';
+import type { DrainLimit, RowFeed } from './cursor/row-feed.ts';
+import { feedOf, feedOfRows } from './cursor/row-feed.ts';
+import { decodeRows } from './decode-rows.ts';
 import { rowEncoder } from './encode-rows.ts';
 import type { SessionState, StatementResult } from './state.ts';
 
@@ -17,6 +20,10 @@ export interface ResultReader {
   send(rowsMax: number): Promise<string | undefined>;
   /** The same without waiting, for results that are in memory already; false when it may have to wait. */
   sendNow(rowsMax: number): { readonly tag: string | undefined } | false;
+  /** Reads the rest into memory: later writes are not seen. */
+  drain(limit: DrainLimit): Promise<void>;
+  /** Hands over what has not been sent, for a cursor to go on with; undefined: the statement returns no rows. */
+  rest(): { readonly feed: RowFeed; readonly sent: number } | undefined;
   close(): Promise<void>;
 }
 
@@ -35,6 +42,8 @@ export function readResult(
         prime: () => Promise.resolve(),
         send: () => Promise.resolve(result.tag),
         sendNow: () => end,
+        drain: () => Promise.resolve(),
+        rest: () => undefined,
         close: () => Promise.resolve(),
       };
     }
@@ -45,11 +54,12 @@ export function readResult(
           for (const row of rows) writer.dataRow(row);
         },
         () => result.tag,
+        (rows) => decodeRows(rows, result.fields, resultFormats, session.settings.types),
         output,
       );
     case 'rowsNow': {
       const encode = rowEncoder(result.fields, resultFormats, session.settings.types);
-      return fromMemory(result.rows, encode, result.tag, output);
+      return fromMemory(result.rows, encode, result.tag, (rows) => rows, output);
     }
     case 'rows': {
       const encode = rowEncoder(result.fields, resultFormats, session.settings.types);
@@ -62,6 +72,7 @@ function fromMemory<T>(
   rows: readonly T[],
   encode: (writer: MessageWriter, rows: readonly T[]) => void,
   tag: (rows: number) => string,
+  decode: (rows: readonly T[]) => readonly Row[],
   output: Output,
 ): ResultReader {
   let at = 0;
@@ -90,6 +101,8 @@ function fromMemory<T>(
       at = to;
       return { tag: finished(from, rowsMax) };
     },
+    drain: () => Promise.resolve(),
+    rest: () => ({ feed: feedOfRows(decode(rows.slice(at))), sent: at }),
     close: () => Promise.resolve(),
   };
 }
@@ -101,9 +114,8 @@ function fromBatches(
   session: SessionState,
 ): ResultReader {
   const { output } = session;
-  const iterator = batches[Symbol.asyncIterator]();
-  let pending: readonly Row[] = [];
-  let ended = false;
+  const feed = feedOf(batches, () => session.signal.throwIfAborted());
+  let sentInAll = 0;
   const write = async (rows: readonly Row[]): Promise<void> => {
     for (let at = 0; at < rows.length; at += rowsPerFlushCheck) {
       encode(output.writer, rows.slice(at, at + rowsPerFlushCheck));
@@ -114,34 +126,22 @@ function fromBatches(
       }
     }
   };
-  const read = async (): Promise<void> => {
-    if (pending.length > 0 || ended) return;
-    session.signal.throwIfAborted();
-    const next = await iterator.next();
-    if (next.done === true) ended = true;
-    else pending = next.value;
-  };
   return {
-    prime: read,
+    prime: () => feed.prime(),
     send: async (rowsMax) => {
       let sent = 0;
       for (;;) {
-        await read();
-        if (pending.length === 0) {
-          if (ended) return tag(sent);
-          continue;
-        }
-        const room = rowsMax === 0 ? pending.length : Math.min(pending.length, rowsMax - sent);
-        await write(pending.slice(0, room));
-        pending = pending.slice(room);
-        sent += room;
+        const rows = await feed.take(rowsMax === 0 ? Infinity : rowsMax - sent);
+        if (rows.length === 0) return tag(sent);
+        await write(rows);
+        sent += rows.length;
+        sentInAll += rows.length;
         if (rowsMax !== 0 && sent === rowsMax) return undefined;
       }
     },
     sendNow: () => false,
-    close: async () => {
-      ended = true;
-      await iterator.return?.();
-    },
+    drain: (limit) => feed.drain(limit),
+    rest: () => ({ feed, sent: sentInAll }),
+    close: () => feed.close(),
   };
 }

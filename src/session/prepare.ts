@@ -1,15 +1,18 @@
 import { PgError, SqlState } from '../base/index.ts';
 import type { FieldDescription } from '../analyzer/tree.ts';
 import { qualifySystemColumns } from '../sql/index.ts';
-import type { Statement } from '../sql/index.ts';
+import type { QueryStatement, Statement } from '../sql/index.ts';
 import { analyzeAndPlan } from './analyze-and-plan.ts';
+import { checkDeclare, checkLocks } from './cursor/check-declare.ts';
+import type { DeclareStatement } from './cursor/check-declare.ts';
+import { lockTables, tableUses, waitForNamed } from './lock-tables.ts';
 import { inSource, storedTables } from './names.ts';
 import type { Planned } from './planned.ts';
 import type { CurrentPlan, Prepared, SessionState } from './state.ts';
 import { utilityFields } from './utility/fields.ts';
 
 /** Statement kinds that PostgreSQL analyzes into a Query tree. */
-export function isQuery(statement: Statement): boolean {
+export function isQuery(statement: Statement): statement is QueryStatement {
   return statement.class === 'query';
 }
 
@@ -20,6 +23,9 @@ export async function prepareStatement(
   statement: Statement | undefined,
   declaredTypes: readonly number[],
 ): Promise<Prepared> {
+  if (statement?.kind === 'declare') {
+    return prepareDeclare(session, name, statement, declaredTypes);
+  }
   if (statement === undefined || !isQuery(statement)) {
     return {
       name,
@@ -31,13 +37,7 @@ export async function prepareStatement(
       plan: undefined,
     };
   }
-  const qualified = qualifySystemColumns(statement, storedTables(session));
-  let plan: CurrentPlan;
-  try {
-    plan = await analyzeAndPlan(session, qualified.text, declaredTypes);
-  } catch (error) {
-    throw inSource(error, qualified);
-  }
+  const { qualified, plan } = await analyzeLocked(session, statement, declaredTypes);
   return {
     name,
     text: qualified.text,
@@ -46,6 +46,51 @@ export async function prepareStatement(
     paramTypes: plan.analyzed.paramTypes,
     fields: plan.analyzed.fields,
     plan,
+  };
+}
+
+/** A statement analyzed, with its tables locked as PostgreSQL's parser locks them: they stay as they were described. */
+async function analyzeLocked(
+  session: SessionState,
+  statement: QueryStatement,
+  declaredTypes: readonly number[],
+): Promise<{ readonly qualified: Statement; readonly plan: CurrentPlan }> {
+  for (;;) {
+    const qualified = qualifySystemColumns(statement, storedTables(session));
+    let plan: CurrentPlan;
+    try {
+      plan = await analyzeAndPlan(session, qualified.text, declaredTypes);
+    } catch (error) {
+      // What is missing may be what another transaction is about to add.
+      if (await waitForNamed(session, statement)) continue;
+      throw inSource(error, qualified);
+    }
+    await lockTables(session, tableUses(plan.planned));
+    if (plan.catalogVersion === session.transaction.catalog.version) return { qualified, plan };
+  }
+}
+
+/** DECLARE is prepared as its query is, and gives no rows. */
+async function prepareDeclare(
+  session: SessionState,
+  name: string,
+  statement: DeclareStatement,
+  declaredTypes: readonly number[],
+): Promise<Prepared> {
+  checkDeclare(statement);
+  const inner = await prepareStatement(session, name, statement.inner, declaredTypes);
+  checkLocks(statement, inner);
+  const { text } = statement;
+  const { paramTypes } = inner;
+  return {
+    name,
+    text,
+    statement,
+    declaredTypes,
+    paramTypes,
+    fields: undefined,
+    plan: undefined,
+    inner,
   };
 }
 

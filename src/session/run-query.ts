@@ -24,6 +24,8 @@ export interface QueryInput {
   readonly raw: RawParameters;
   readonly params: readonly (Value | undefined)[];
   readonly resultFormats: readonly number[];
+  /** Set by a simple query: whether other statements are in it, which makes it a transaction block of its own. */
+  readonly simple?: 'alone' | 'several';
 }
 
 const selectTag = (rows: number): string => `SELECT ${rows}`;
@@ -43,7 +45,11 @@ function knownParams(params: readonly (Value | undefined)[], types: readonly num
   });
 }
 
-function execution(session: SessionState, prepared: Prepared, input: QueryInput): Execution {
+export function executionOf(
+  session: SessionState,
+  prepared: Prepared,
+  input: QueryInput,
+): Execution {
   return createExecution(
     session,
     session.transaction.statement(),
@@ -69,7 +75,7 @@ export function runQueryNow(
   const uses = tableUses(planned);
   if (transaction.inBlock ? lockTables(session, uses) !== false : !tablesAreFree(session, uses))
     return undefined;
-  const rows = runPlanSync(plan, execution(session, prepared, input));
+  const rows = runPlanSync(plan, executionOf(session, prepared, input));
   if (rows === undefined) return undefined;
   return { kind: 'rowsNow', fields: prepared.fields ?? [], rows, tag: selectTag };
 }
@@ -88,7 +94,7 @@ export function startInsertNow(
   if (session.transaction.readOnly || prepared.statement?.executeAs !== undefined) return undefined;
   session.transaction.takesSnapshot();
   if (lockTables(session, tableUses(planned)) !== false) return undefined;
-  const result = startInsert(planned.plan, execution(session, prepared, input));
+  const result = startInsert(planned.plan, executionOf(session, prepared, input));
   return result instanceof Promise
     ? result.then((done) => dmlResult(prepared, 'insert', done))
     : dmlResult(prepared, 'insert', result);
@@ -98,7 +104,8 @@ export function startInsertNow(
 export async function lockedPlan(session: SessionState, prepared: Prepared): Promise<Planned> {
   for (;;) {
     const planned = await freshPlan(session, prepared);
-    if (!(await lockTables(session, tableUses(planned)))) return planned;
+    await lockTables(session, tableUses(planned));
+    // The catalog may have changed before the locks were there, with a wait or without.
     if (validPlan(session, prepared) === planned) return planned;
   }
 }
@@ -119,11 +126,11 @@ export async function runQuery(
   const fields = prepared.fields ?? [];
   switch (planned.kind) {
     case 'select': {
-      const run = execution(session, prepared, input);
+      const run = executionOf(session, prepared, input);
       return { kind: 'rows', fields, batches: runPlan(planned.plan, run), tag: selectTag };
     }
     case 'dml': {
-      const result = await runDml(planned.plan, execution(session, prepared, input));
+      const result = await runDml(planned.plan, executionOf(session, prepared, input));
       return dmlResult(prepared, planned.plan.kind, result);
     }
     case 'verbatim': {
@@ -145,7 +152,7 @@ export async function runQuery(
       return { kind: 'encoded', fields: result.fields, rows: result.rows, tag: result.tag };
     }
     case 'setConfig': {
-      const args = await onlyRow(planned.plan, execution(session, prepared, input));
+      const args = await onlyRow(planned.plan, executionOf(session, prepared, input));
       const row: Row = [];
       for (let i = 0; i < args.length; i += 3) {
         const [name, value, local] = args.slice(i, i + 3);
@@ -164,12 +171,12 @@ export async function runQuery(
       return { kind: 'rowsNow', fields, rows: [row], tag: selectTag };
     }
     case 'sleep': {
-      const [seconds] = await onlyRow(planned.plan, execution(session, prepared, input));
+      const [seconds] = await onlyRow(planned.plan, executionOf(session, prepared, input));
       await sleep(Number(seconds) * 1000, session.signal);
       return { kind: 'rowsNow', fields, rows: [['']], tag: selectTag };
     }
     case 'flush': {
-      const [table] = await onlyRow(planned.plan, execution(session, prepared, input));
+      const [table] = await onlyRow(planned.plan, executionOf(session, prepared, input));
       return flushTable(session, table ?? null, planned.composite, fields);
     }
     default:

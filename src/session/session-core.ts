@@ -1,13 +1,16 @@
-import { PgError, SqlState, reportOf } from '../base/index.ts';
+import { PgError, SqlState, assert, reportOf } from '../base/index.ts';
 import type { Statement } from '../sql/index.ts';
 import type { ClientInfo, Output } from './connection.ts';
 import { createConstraintQueue } from '../executor/dml/constraint-events/queue.ts';
 import { joinConstraints } from './constraints.ts';
 import { currentRole } from './context.ts';
+import { createCursors } from './cursor/cursors.ts';
+import { mayWrite } from './cursor/may-write.ts';
 import type { Engine } from './engine.ts';
 import { asUser } from './execute-as.ts';
 import { mirrorOf } from './mirror-access.ts';
 import type { ResultReader } from './portal.ts';
+import { readResult } from './portal.ts';
 import { isQuery } from './prepare.ts';
 import { settingsReporter } from './report-settings.ts';
 import type { RoleFacts } from './roles.ts';
@@ -96,6 +99,9 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     constraints: createConstraintQueue(),
     prepared: new Map(),
     portals: createSlotMap(),
+    get cursors() {
+      return cursors;
+    },
     severalStatements: false,
     defaults: parts.defaults,
     roles: parts.roles,
@@ -113,6 +119,20 @@ export function createSessionCore(parts: SessionParts): SessionCore {
   };
 
   joinConstraints(state);
+
+  const cursors = createCursors({
+    state,
+    readers,
+    begin: async (portal) => {
+      const result = await core.run(portal.prepared, portal);
+      assert(result.kind !== 'copyIn' && result.kind !== 'copyOut', 'COPY describes no rows');
+      const reader = readResult(state, result, portal.resultFormats);
+      readers.set(portal, reader);
+      return reader;
+    },
+    closePortal,
+  });
+  transaction.join(cursors);
 
   const reportSettings = settingsReporter(parts.defaults);
   reportSettings(state, writer);
@@ -202,11 +222,14 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     if (state.portals.get(portal.name) === portal) state.portals.delete(portal.name);
     const reader = readers.get(portal);
     readers.delete(portal);
+    await cursors.release(portal);
     // What was wrong with a portal that nobody reads any more is nobody's concern.
     await reader?.close().catch(() => undefined);
   }
 
   async function closeAllPortals(): Promise<void> {
+    if (cursors.open > 0)
+      for (const portal of state.portals.values()) await cursors.release(portal);
     for (const reader of readers.values()) await reader.close().catch(() => undefined);
     readers.clear();
     state.portals.clear();
@@ -257,6 +280,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       if (!roleIsFresh()) await refreshRole();
       if (transaction.readOnly && statement !== undefined) refuseWrites(statement);
       if (statement !== undefined && takesSnapshot(statement)) transaction.takesSnapshot();
+      if (cursors.halfRead && mayWrite(state, statement)) await cursors.drain();
       const start = (): Promise<StatementResult> =>
         statement !== undefined && !isQuery(statement)
           ? runUtility(state, prepared, input)

@@ -51,7 +51,8 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
     try {
       for (let i = from; i < statements.length; i++) {
         const last = i === statements.length - 1;
-        const result = await runOne(statements[i]!, last);
+        const simple = statements.length === 1 ? 'alone' : 'several';
+        const result = await runOne(statements[i]!, last, simple);
         if (result.kind !== 'copyIn') continue;
         const { copy } = result;
         writer.copyInResponse(copy.format, copy.columnCount);
@@ -72,12 +73,17 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
     finish(text, startMs);
   }
 
-  async function runOne(statement: Statement, last: boolean): Promise<StatementResult> {
+  async function runOne(
+    statement: Statement,
+    last: boolean,
+    simple: 'alone' | 'several',
+  ): Promise<StatementResult> {
     core.refuseInFailed(statement);
     transaction.start();
     if (!core.roleIsFresh()) await core.refreshRole();
     const prepared = await prepareStatement(state, '', statement, []);
-    const result = await core.run(prepared, { ...noParameters, params: noParams(prepared) });
+    const params = noParams(prepared);
+    const result = await core.run(prepared, { ...noParameters, params, simple });
     if (result.kind === 'copyIn') return result;
     const tag = await send(result);
     // The acknowledgement follows the commit: what the client sees complete is safe.
@@ -96,11 +102,12 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
   /** Writes the rows with their description; returns the tag. */
   async function send(result: Exclude<StatementResult, { kind: 'copyIn' }>): Promise<string> {
     if (result.kind === 'copyOut') return sendCopy(state, result);
-    const reader = readResult(state, result, []);
+    const formats = ('formats' in result && result.formats) || [];
+    const reader = readResult(state, result, formats);
     try {
       // What fails before the first row fails before the description, as in PostgreSQL's planner.
       await reader.prime();
-      if (result.kind !== 'done') writer.rowDescription(describeFields(result.fields, []));
+      if (result.kind !== 'done') writer.rowDescription(describeFields(result.fields, formats));
       return (await reader.send(0)) ?? '';
     } finally {
       await reader.close();

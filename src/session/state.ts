@@ -5,6 +5,7 @@ import type { ConstraintQueue } from '../executor/dml/constraint-events/queue.ts
 import type { Row, Value } from '../types/value.ts';
 import type { RawParameters } from './bind-params.ts';
 import type { ClientInfo, Output } from './connection.ts';
+import type { Cursors, OpenCursor } from './cursor/cursors.ts';
 import type { Engine } from './engine.ts';
 import type { Planned } from './planned.ts';
 import type { RoleFacts } from './roles.ts';
@@ -26,6 +27,8 @@ export interface Prepared {
   /** Undefined: returns no rows. */
   readonly fields: readonly FieldDescription[] | undefined;
   plan: CurrentPlan | undefined;
+  /** DECLARE CURSOR's query. */
+  readonly inner?: Prepared;
 }
 
 /** A plan and what it was made under; made anew when either has changed. */
@@ -45,6 +48,10 @@ export interface Portal {
   readonly resultFormats: readonly number[];
   /** Run to its end: another Execute gives no rows. */
   completedTag: string | undefined;
+  /** Counts up over the session's portals: ROLLBACK TO closes the later ones. */
+  readonly opened: number;
+  /** Once SQL has declared it or fetched from it: all rows come from here. */
+  open: OpenCursor | undefined;
 }
 
 /** What a statement answers. */
@@ -54,6 +61,8 @@ export type StatementResult =
       readonly fields: readonly FieldDescription[];
       readonly batches: AsyncIterable<Row[]>;
       readonly tag: (rows: number) => string;
+      /** Formats in a simple query, which can't ask for any; undefined: text. */
+      readonly formats?: readonly number[] | undefined;
     }
   /** Everything at once: what a point query or a RETURNING gives. */
   | {
@@ -61,6 +70,7 @@ export type StatementResult =
       readonly fields: readonly FieldDescription[];
       readonly rows: readonly Row[];
       readonly tag: (rows: number) => string;
+      readonly formats?: readonly number[] | undefined;
     }
   /** Rows that PostgreSQL has encoded already. */
   | {
@@ -108,6 +118,7 @@ export interface SessionState {
   readonly constraints: ConstraintQueue;
   readonly prepared: Map<string, Prepared>;
   readonly portals: SlotMap<string, Portal>;
+  readonly cursors: Cursors;
   /** The message being run has more statements than this one, all in one implicit transaction. */
   severalStatements: boolean;
   roles: RoleFacts;

@@ -26,6 +26,8 @@ export interface Participant {
   rollbackTo(mark: unknown): void | Promise<void>;
   /** Work that belongs to the transaction's last moment: deferred constraints. It may still write, and fail. */
   beforeCommit?: (() => void | Promise<void> | undefined) | undefined;
+  /** beforeCommit is to run even when nothing was written. */
+  readonly pending?: boolean;
   /** The transaction has ended. */
   ended?(committed: boolean): void;
 }
@@ -270,6 +272,7 @@ export function createTransaction(
     commit: (sync) => {
       const checks = participants.some((participant) => participant.beforeCommit !== undefined);
       if (storage?.hasWrites === true || ddl !== undefined) return commitAll(sync);
+      if (participants.some((participant) => participant.pending === true)) return commitAll(sync);
       if (checks && storage !== undefined && state === 'block') return commitAll(sync);
       // Read only: nothing to wait for but the release of the snapshot, and sequences that were moved.
       const open = storage;

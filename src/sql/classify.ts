@@ -100,7 +100,14 @@ function classifyCursor(node: Node, context: StatementContext): CursorStatement 
 }
 
 /** Bits of DeclareCursorStmt.options (parsenodes.h). */
-const cursorOption = { binary: 1, scroll: 2, noScroll: 4, hold: 32 } as const;
+const cursorOption = {
+  binary: 1,
+  scroll: 2,
+  noScroll: 4,
+  insensitive: 8,
+  asensitive: 16,
+  hold: 32,
+} as const;
 
 function declareCursor(
   node: DeclareCursorStmt,
@@ -117,6 +124,9 @@ function declareCursor(
     name: node.portalname ?? '',
     binary: has(cursorOption.binary),
     scroll: has(cursorOption.scroll) ? true : has(cursorOption.noScroll) ? false : undefined,
+    bothScroll: has(cursorOption.scroll) && has(cursorOption.noScroll),
+    insensitive: has(cursorOption.insensitive),
+    asensitive: has(cursorOption.asensitive),
     hold: has(cursorOption.hold),
     inner: inner(all[keywordIndex(all, 'for', 2) + 1]!.start),
   };

@@ -146,6 +146,10 @@ export type CursorStatement = Common & { readonly class: 'cursor' } & (
         readonly binary: boolean;
         /** undefined: neither SCROLL nor NO SCROLL. */
         readonly scroll: boolean | undefined;
+        /** Both SCROLL and NO SCROLL, which the grammar takes. */
+        readonly bothScroll: boolean;
+        readonly insensitive: boolean;
+        readonly asensitive: boolean;
         readonly hold: boolean;
         readonly inner: Statement;
       }

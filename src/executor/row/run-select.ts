@@ -116,7 +116,13 @@ async function* streamRows(
     let count = 0;
     for (const slot of batch) {
       if (++count % rowsPerClockLook === 0 && breathe.due()) await breathe.turn();
-      wanted = chain.push(slot);
+      try {
+        wanted = chain.push(slot);
+      } catch (error) {
+        // Rows before the one that fails are an answer already.
+        yield* batchesOf(out);
+        throw error;
+      }
       if (out.length >= batchRowsMax) {
         yield* batchesOf(out);
         out = [];

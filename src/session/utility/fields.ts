@@ -32,6 +32,8 @@ export async function utilityFields(
       return [textField('QUERY PLAN')];
     case 'flush':
       return flushFields;
+    case 'fetch':
+      return session.cursors.find(statement.name)?.prepared.fields;
     case 'execute': {
       const prepared = session.prepared.get(statement.name);
       if (prepared === undefined) return undefined;

@@ -2,6 +2,7 @@ import { PgError, SqlState } from '../../base/index.ts';
 import { parse as parseStatements } from '../../sql/index.ts';
 import type { UtilityStatement } from '../../sql/index.ts';
 import { pgType } from '../../types/registry.ts';
+import { decodeRows } from '../decode-rows.ts';
 import { mirrorOf } from '../mirror-access.ts';
 import { prepareStatement } from '../prepare.ts';
 import { runQuery } from '../run-query.ts';
@@ -93,22 +94,12 @@ async function evaluate(
   if (result.kind === 'rows') {
     for await (const batch of result.batches) return [...batch[0]!];
   }
-  if (result.kind === 'encoded') return decodeRow(result.rows[0]!, paramTypes, session);
+  if (result.kind === 'encoded') {
+    const types = session.settings.types;
+    const fields = paramTypes.map((typeOid) => ({ typeOid, typmod: -1 }));
+    return [...decodeRows(result.rows.slice(0, 1), fields, [], types)[0]!];
+  }
   throw new PgError(SqlState.internalError, 'the arguments of EXECUTE gave no row');
-}
-
-/** A DataRow in text format as values. */
-function decodeRow(body: Uint8Array, types: readonly number[], session: SessionState): Value[] {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
-  let at = 2;
-  return types.map((oid) => {
-    const length = bytes.readInt32BE(at);
-    at += 4;
-    if (length < 0) return null;
-    const text = bytes.toString('utf8', at, at + length);
-    at += length;
-    return pgType(oid)?.parse(text, -1, session.settings.types) ?? text;
-  });
 }
 
 export function deallocate(session: SessionState, statement: DeallocateStatement): StatementResult {

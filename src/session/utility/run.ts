@@ -2,6 +2,8 @@ import { PgError, SqlState, notSupported } from '../../base/index.ts';
 import type { Statement, UtilityStatement } from '../../sql/index.ts';
 import { copyFrom } from '../copy-from.ts';
 import { copyTo } from '../copy-to.ts';
+import { declareCursor } from '../cursor/declare.ts';
+import { closeCursor, fetchFrom } from '../cursor/fetch.ts';
 import { runDdl } from '../ddl.ts';
 import { explain } from '../explain.ts';
 import { flushFields, flushTable } from '../flush.ts';
@@ -28,11 +30,12 @@ export async function runUtility(
 ): Promise<StatementResult> {
   const { statement } = prepared;
   if (statement === undefined) return { kind: 'done', tag: '' };
-  return dispatch(session, statement, input);
+  return dispatch(session, prepared, statement, input);
 }
 
 async function dispatch(
   session: SessionState,
+  prepared: Prepared,
   statement: Statement,
   input: QueryInput,
 ): Promise<StatementResult> {
@@ -52,7 +55,10 @@ async function dispatch(
     case 'utility':
       return runUtilityKind(session, statement, input);
     case 'cursor':
-      throw notSupported(statement.tag, { hint: 'Portals of the extended protocol work.' });
+      if (statement.kind === 'declare') return declareCursor(session, prepared, statement, input);
+      return statement.kind === 'closeCursor'
+        ? closeCursor(session, statement, input)
+        : fetchFrom(session, statement, input);
     case 'query':
       throw new PgError(SqlState.internalError, 'a query is not a utility statement');
   }
@@ -88,6 +94,7 @@ async function runUtilityKind(
             'DISCARD ALL cannot run inside a transaction block',
           );
         }
+        await session.cursors.closeAll(input);
         session.settings.resetAll();
         session.prepared.clear();
       }
