@@ -3,6 +3,7 @@ import type { DeletePlan, UpdatePlan } from '../../planner/plan-dml.ts';
 import { systemSlots } from '../../planner/plan-dml.ts';
 import type { Row } from '../../types/value.ts';
 import type { Execution } from '../run-plan.ts';
+import { statementEvents } from './constraint-events/statement.ts';
 import type { DmlResult } from './dml.ts';
 import type { Touched } from './returning.ts';
 import { returningRows } from './returning.ts';
@@ -54,6 +55,7 @@ export async function runUpdate(plan: UpdatePlan, execution: Execution): Promise
   });
   await applyRules(plan.rules, table, changed, execution);
   const touched: Touched[] = [];
+  const events = statementEvents(table, execution);
   for (const [i, { before, source }] of targets.entries()) {
     execution.signal.throwIfAborted();
     const values = changed[i]!;
@@ -61,11 +63,14 @@ export async function runUpdate(plan: UpdatePlan, execution: Execution): Promise
     if ('conflict' in result) {
       throw uniqueViolation(table, result.conflict.index, values, execution.statement.types);
     }
+    events?.updated(before, values);
     if (plan.returning !== undefined) {
       touched.push({ before, after: result.row, others: source.slice(othersFrom) });
     }
   }
-  return { count: targets.length, rows: await returningRows(plan, touched, execution) };
+  const rows = await returningRows(plan, touched, execution);
+  await events?.finish();
+  return { count: targets.length, rows };
 }
 
 export async function runDelete(plan: DeletePlan, execution: Execution): Promise<DmlResult> {
@@ -74,6 +79,7 @@ export async function runDelete(plan: DeletePlan, execution: Execution): Promise
   const mode = execution.statement.hardDelete ? 'hard' : 'soft';
   const targets = await lockTargets(plan, execution, () => 'update');
   const touched: Touched[] = [];
+  const events = statementEvents(table, execution);
   let count = 0;
   for (const { before, source } of targets) {
     execution.signal.throwIfAborted();
@@ -81,9 +87,12 @@ export async function runDelete(plan: DeletePlan, execution: Execution): Promise
     if (before.deleted && mode === 'soft') continue;
     await execution.transaction.delete(table.stored, before, mode);
     count++;
+    events?.deleted(before);
     if (plan.returning !== undefined) {
       touched.push({ before, after: undefined, others: source.slice(othersFrom) });
     }
   }
-  return { count, rows: await returningRows(plan, touched, execution) };
+  const rows = await returningRows(plan, touched, execution);
+  await events?.finish();
+  return { count, rows };
 }

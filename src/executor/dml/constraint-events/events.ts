@@ -63,3 +63,14 @@ export function relidOf(event: ConstraintEvent): number {
       return event.constraint.parent;
   }
 }
+
+/** A constraint as a table has it now. DDL of the own transaction may have to be repeated, which gives it another OID. */
+export function sameConstraint<T extends { readonly oid: number; readonly name: string }>(
+  constraints: readonly T[] | undefined,
+  wanted: Pick<T, 'oid' | 'name'>,
+): T | undefined {
+  return (
+    constraints?.find(({ oid }) => oid === wanted.oid) ??
+    constraints?.find(({ name }) => name === wanted.name)
+  );
+}

@@ -6,6 +6,7 @@ import type { TypeContext } from '../../../types/type.ts';
 import type { Row } from '../../../types/value.ts';
 import type { Execution } from '../../run-plan.ts';
 import { uniqueViolation } from '../violations.ts';
+import { sameConstraint } from './events.ts';
 import type { UniqueEvent } from './events.ts';
 import { keyTextOf } from './key-text.ts';
 import type { KeyLookup } from './key-lookup.ts';
@@ -30,7 +31,7 @@ interface Prepared {
 /** Undefined: the constraint is not there any more. */
 function prepare(event: UniqueEvent, catalog: CatalogSnapshot): Prepared | undefined {
   const table = catalog.table(event.constraint.relid);
-  const current = table?.deferrableUniques.find((one) => one.oid === event.constraint.oid);
+  const current = sameConstraint(table?.deferrableUniques, event.constraint);
   if (table === undefined || current === undefined) return undefined;
   return { table, lookup: keyLookup(table, current.index.columns) };
 }
@@ -73,12 +74,13 @@ async function checkBatch(
       await storage.locks.acquire(owner, 'row', lock, rowModes.update);
     }
   }
-  transaction.newStatement();
   const twice = new Set<UniqueEvent>();
   for (const { prepared, userId, list } of groups.values()) {
     const keys = list.map((event) => event.key);
     const scope = { scope: { kind: 'one', userId } } as const;
-    const found = await rowsOfKeys(prepared.lookup, execution, scope, keys);
+    const found = await transaction.newest(() =>
+      rowsOfKeys(prepared.lookup, execution, scope, keys),
+    );
     found.forEach((rows, i) => {
       if (rows.length > 1) twice.add(list[i]!);
     });

@@ -25,8 +25,6 @@ export async function followGoneKeys(
   execution: Execution,
   next: EventList,
 ): Promise<void> {
-  // The keys' rows are locked: whoever referred to them has committed by now, and is seen from here on.
-  execution.transaction.newStatement();
   for (let from = 0; from < events.length; from += batchEventsMax) {
     const batch = events.slice(from, from + batchEventsMax);
     const children = await readAhead(batch, execution);
@@ -68,15 +66,29 @@ async function readAhead(
       const child = key.toChild(event.key);
       return child === undefined ? [] : [{ event, child }];
     });
-    const rows = await rowsOfKeys(
-      key.children,
-      execution,
-      childrenOf(key, userId, execution),
-      wanted.map(({ child }) => child),
-    );
+    const keys = wanted.map(({ child }) => child);
+    const rows = await findChildren(key, userId, keys, execution);
     wanted.forEach(({ event }, i) => found.set(event, rows[i]!));
     for (const event of list) if (!found.has(event)) found.set(event, []);
   }
+  return found;
+}
+
+/**
+ * The rows that refer to each of some keys, all that are committed by now: the keys' rows are locked, so that whoever referred
+ * to them has committed before.
+ * @throws 40001 when there is one that the transaction's snapshot does not show
+ */
+async function findChildren(
+  key: PreparedKey,
+  userId: string,
+  keys: readonly Row[],
+  execution: Execution,
+): Promise<StoredRow[][]> {
+  const { transaction } = execution;
+  const where = childrenOf(key, userId, execution);
+  const found = await transaction.newest(() => rowsOfKeys(key.children, execution, where, keys));
+  if (!found.flat().every((row) => transaction.sees(row))) throw concurrentChange();
   return found;
 }
 
@@ -103,10 +115,8 @@ async function followGoneKey(
   const action = actionOf(event);
   const wanted = key.toChild(event.key);
   if (wanted === undefined) return;
-  const readNow = async (): Promise<readonly StoredRow[]> => {
-    const where = childrenOf(key, event.userId, execution);
-    return (await rowsOfKeys(key.children, execution, where, [wanted]))[0] ?? [];
-  };
+  const readNow = async (): Promise<readonly StoredRow[]> =>
+    (await findChildren(key, event.userId, [wanted], execution))[0] ?? [];
   const rows = read ?? (await readNow());
   if (action === 'noAction' || action === 'restrict') {
     await refuseReferences(key, event, wanted, rows, action, execution);
@@ -135,7 +145,9 @@ async function refuseReferences(
   if (rows.length === 0) return;
   const { transaction } = execution;
   if (action === 'noAction') {
-    const [parent] = await rowsWithKey(key.parents, execution, event.userId, event.key);
+    const [parent] = await transaction.newest(() =>
+      rowsWithKey(key.parents, execution, event.userId, event.key),
+    );
     if (parent !== undefined) {
       const locked = await transaction.lockRow(key.parent.stored, parent.key, 'keyShare', 'wait');
       assert(locked !== 'skipped', 'a lock that is waited for');

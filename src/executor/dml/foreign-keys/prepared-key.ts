@@ -6,6 +6,7 @@ import type { Scope } from '../../../storage/types.ts';
 import { sharedScope } from '../../../storage/types.ts';
 import type { Row, Value } from '../../../types/value.ts';
 import type { KeyLookup } from '../constraint-events/key-lookup.ts';
+import { sameConstraint } from '../constraint-events/events.ts';
 import { keyLookup } from '../constraint-events/key-lookup.ts';
 
 /** A foreign key with what finds rows on both of its sides. */
@@ -30,10 +31,9 @@ export function prepareKey(
   catalog: CatalogSnapshot,
 ): PreparedKey | undefined {
   const child = catalog.table(constraint.child);
-  const parent = catalog.table(constraint.parent);
-  if (child === undefined || parent === undefined) return undefined;
-  const current = child.foreignKeys.find((one) => one.oid === constraint.oid);
-  if (current === undefined) return undefined;
+  const current = sameConstraint(child?.foreignKeys, constraint);
+  const parent = catalog.table(current?.parent ?? 0);
+  if (child === undefined || current === undefined || parent === undefined) return undefined;
   const known = prepared.get(current);
   if (known?.child === child && known.parent === parent) return known;
   const children = keyLookup(child, current.childColumns);
