@@ -101,6 +101,8 @@ export async function startServer(
     const setup = mirrorSetup(systemRelations);
     const catalog = await openCatalog({
       storage,
+      locks: storage.locks,
+      clock,
       mirror: mirrorConnection(() => mirror, faults),
       setup,
       log,
@@ -152,7 +154,9 @@ export async function startServer(
       virtualRows: virtualRows({
         storage,
         catalog: () => catalog.current,
-        mirror: () => mirror,
+        mirror: () => ({
+          query: (...question) => catalog.shared(() => mirror.query(...question)),
+        }),
         jobs,
         sessions,
         config,

@@ -71,6 +71,12 @@ export interface Analyzer {
     settings: SessionSettings,
     options?: AnalyzeOptions,
   ): Promise<Analyzed>;
+  /** What `analyze` would find in its cache, at once; undefined when it must ask the mirror. */
+  cached(
+    text: string,
+    paramTypes: readonly number[],
+    settings: SessionSettings,
+  ): Analyzed | undefined;
   /** Any SQL on the mirror, as its superuser. Throws PgError. */
   catalogQuery(sql: string, params?: readonly (string | null)[]): Promise<QueryResult>;
   /** Forgets every cached statement; the catalog version does so by itself. */
@@ -85,6 +91,15 @@ export function createAnalyzer(
   const cache = statementCache();
   let cacheVersion = catalogVersion();
 
+  function dropStale(): number {
+    const version = catalogVersion();
+    if (version !== cacheVersion) {
+      cache.clear();
+      cacheVersion = version;
+    }
+    return version;
+  }
+
   async function analyze(
     text: string,
     paramTypes: readonly number[],
@@ -93,11 +108,7 @@ export function createAnalyzer(
   ): Promise<Analyzed> {
     const relevant = relevantOf(settings);
     const useCache = options.cache !== false;
-    const version = catalogVersion();
-    if (version !== cacheVersion) {
-      cache.clear();
-      cacheVersion = version;
-    }
+    const version = dropStale();
     const key = useCache ? keyOf(text, paramTypes, relevant) : '';
     if (useCache) {
       const cached = cache.get(key);
@@ -117,6 +128,10 @@ export function createAnalyzer(
 
   return {
     analyze,
+    cached: (text, paramTypes, settings) => {
+      dropStale();
+      return cache.get(keyOf(text, paramTypes, relevantOf(settings)));
+    },
     catalogQuery: (sql, params) => current().query(sql, params, new Map()),
     clearCache: () => cache.clear(),
   };

@@ -1,3 +1,5 @@
+import type { MirrorConnection } from './mirror.ts';
+
 /** What the mirror's catalog says of the users' relations, as plain data. */
 export interface MirrorColumn {
   readonly attnum: number;
@@ -35,7 +37,6 @@ export interface MirrorConstraint {
   readonly references: {
     readonly relid: number;
     readonly columns: readonly number[];
-    readonly indexName: string;
     /** pg_constraint.confmatchtype and its like, one letter each. */
     readonly match: string;
     readonly onDelete: string;
@@ -90,8 +91,8 @@ export interface MirrorRelation {
   } | null;
 }
 
-export const readRelationsSql = `
-select coalesce(json_agg(json_build_object(
+const readRelationsSql = `
+select c.oid::text, json_build_object(
   'relid', c.oid::int8, 'rowType', c.reltype::int8, 'namespace', n.nspname, 'name', c.relname, 'kind', c.relkind,
   'persistence', c.relpersistence, 'owner', pg_get_userbyid(c.relowner), 'rowSecurity', c.relrowsecurity,
   'forceRowSecurity', c.relforcerowsecurity, 'isPartition', c.relispartition,
@@ -110,8 +111,7 @@ select coalesce(json_agg(json_build_object(
       'deferrable', o.condeferrable, 'initiallyDeferred', o.condeferred, 'enforced', o.conenforced, 'period', o.conperiod,
       'indexRelid', o.conindid::int8, 'references', case when o.contype = 'f' then json_build_object(
         'relid', o.confrelid::int8, 'columns', o.confkey, 'match', o.confmatchtype, 'onDelete', o.confdeltype,
-        'onUpdate', o.confupdtype, 'deleteSetColumns', o.confdelsetcols,
-        'indexName', (select relname from pg_class where oid = o.conindid)) end) order by o.conname)
+        'onUpdate', o.confupdtype, 'deleteSetColumns', o.confdelsetcols) end) order by o.conname)
     from pg_constraint o where o.conrelid = c.oid), '[]'),
   'indexes', coalesce((select json_agg(json_build_object(
       'relid', i.indexrelid::int8, 'name', ic.relname, 'columns', i.indkey::int2[], 'keyColumns', i.indnkeyatts,
@@ -124,9 +124,34 @@ select coalesce(json_agg(json_build_object(
     where i.indrelid = c.oid), '[]'),
   'sequence', (select json_build_object('type', s.seqtypid::int8, 'start', s.seqstart::text, 'increment', s.seqincrement::text,
       'min', s.seqmin::text, 'max', s.seqmax::text, 'cycle', s.seqcycle) from pg_sequence s where s.seqrelid = c.oid)
-  ) order by c.oid), '[]')::text
+  )::text
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname not in ('pg_catalog', 'information_schema', 'tide') and n.nspname !~ '^pg_(toast|temp)' and c.relkind not in ('i', 'I', 'c', 't')`;
+where n.nspname not in ('pg_catalog', 'information_schema', 'tide') and n.nspname !~ '^pg_(toast|temp)' and c.relkind not in ('i', 'I', 'c', 't')
+order by c.oid`;
+
+/** The users' relations and the computed ones, by OID in ascending order. */
+export type MirrorRelations = ReadonlyMap<number, ReadRelation>;
+
+export interface ReadRelation {
+  readonly relation: MirrorRelation;
+  /** As it was read: the relation is as before when the text is. */
+  readonly text: string;
+}
+
+/** Reads all relations; those that are as in `former` stay the same objects. */
+export async function readRelations(
+  mirror: MirrorConnection,
+  former?: MirrorRelations,
+): Promise<MirrorRelations> {
+  const relations = new Map<number, ReadRelation>();
+  for (const [oid, text] of await mirror.rows(readRelationsSql)) {
+    const relid = Number(oid);
+    const known = former?.get(relid);
+    if (known !== undefined && known.text === text) relations.set(relid, known);
+    else relations.set(relid, { relation: JSON.parse(text!) as MirrorRelation, text: text! });
+  }
+  return relations;
+}
 
 /** Names that printers need, by OID. */
 export const readNamesSql = {

@@ -45,11 +45,11 @@ export function refuseUnsupported(relation: MirrorRelation): void {
     }
   }
   for (const constraint of relation.constraints) {
-    const what = { f: 'foreign key', x: 'exclusion constraint', t: 'constraint trigger' } as const;
+    const what = { x: 'exclusion constraint', t: 'constraint trigger' } as const;
     if (constraint.type in what) {
       throw notSupported(`${what[constraint.type as keyof typeof what]} "${constraint.name}"`);
     }
-    if (constraint.deferrable) throw notSupported(`deferrable constraint "${constraint.name}"`);
+    if (constraint.period) throw notSupported(`temporal constraint "${constraint.name}"`);
   }
   for (const index of relation.indexes) {
     if (index.method !== 'btree') throw notSupported(`index method "${index.method}"`);

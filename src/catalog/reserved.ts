@@ -1,6 +1,6 @@
 import { PgError, SqlState } from '../base/index.ts';
 import type { MirrorConnection } from './mirror.ts';
-import type { MirrorRelation } from './read-mirror.ts';
+import type { MirrorRelations } from './read-mirror.ts';
 import type { VirtualRelation } from './types.ts';
 
 /** What setup.ts makes and every statement relies on, besides the computed relations. */
@@ -23,11 +23,10 @@ function refuse(what: string): PgError {
 export async function requireReservedIntact(
   mirror: MirrorConnection,
   virtuals: readonly VirtualRelation[],
-  relations: readonly MirrorRelation[],
+  relations: MirrorRelations,
 ): Promise<void> {
-  const byId = new Map(relations.map((relation) => [relation.relid, relation]));
   for (const before of virtuals) {
-    const now = byId.get(before.relid);
+    const now = relations.get(before.relid)?.relation;
     const same =
       now?.namespace === 'system' &&
       now.name === before.name &&

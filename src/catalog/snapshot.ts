@@ -9,6 +9,8 @@ export interface SnapshotParts {
   readonly sequences: readonly CatalogSequence[];
   readonly virtuals: readonly VirtualRelation[];
   readonly names: Names;
+  /** OIDs that relations had earlier in the same transaction, and those of now: plans and deferred checks go by them. */
+  readonly formerRelids?: ReadonlyMap<number, number>;
 }
 
 export function catalogSnapshot(parts: SnapshotParts): CatalogSnapshot {
@@ -19,15 +21,16 @@ export function catalogSnapshot(parts: SnapshotParts): CatalogSnapshot {
     tables.map((table) => [`${table.stored.namespace}\0${table.stored.name}`, table]),
   );
   const sequences = new Map(parts.sequences.map((sequence) => [sequence.relid, sequence]));
+  const now = (relid: number): number => parts.formerRelids?.get(relid) ?? relid;
   const virtuals = new Map(parts.virtuals.map((relation) => [relation.relid, relation]));
   return Object.freeze({
     version: parts.version,
     tables,
     sequences: parts.sequences,
     virtuals: parts.virtuals,
-    table: (relid: number) => byRelid.get(relid),
+    table: (relid: number) => byRelid.get(now(relid)),
     tableByName: (namespace: string, name: string) => byName.get(`${namespace}\0${name}`),
-    sequence: (relid: number) => sequences.get(relid),
+    sequence: (relid: number) => sequences.get(now(relid)),
     virtual: (relid: number) => virtuals.get(relid),
     typeName: (oid: number, typmod: number) => {
       const name = names.types.get(oid);

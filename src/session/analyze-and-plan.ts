@@ -16,7 +16,18 @@ interface CachedPlan {
 const plans = new WeakMap<Analyzed, CachedPlan>();
 
 /** Analysis and plan under the session's present settings and catalog. Throws PostgreSQL's own errors. */
-export async function analyzeAndPlan(
+export function analyzeAndPlan(
+  session: SessionState,
+  text: string,
+  declaredTypes: readonly number[],
+): Promise<CurrentPlan> {
+  const { ddl } = session.transaction;
+  const work = (): Promise<CurrentPlan> => analyzeNow(session, text, declaredTypes);
+  // The mirror must not be given away in between: the privileges to be asked about are those of the OIDs just read.
+  return ddl === undefined ? work() : ddl.hold(work);
+}
+
+async function analyzeNow(
   session: SessionState,
   text: string,
   declaredTypes: readonly number[],
@@ -28,7 +39,10 @@ export async function analyzeAndPlan(
       cache: ddl === undefined,
     });
   const analyzed =
-    ddl === undefined ? await engine.catalog.shared(analyze, session.signal) : await analyze();
+    ddl === undefined
+      ? (engine.analyzer.cached(text, declaredTypes, settings.forPostgres) ??
+        (await engine.catalog.shared(analyze, transaction.owner.backend)))
+      : await analyze();
   const { catalog } = transaction;
   for (const notice of analyzed.notices) session.notice(notice);
   const cached = plans.get(analyzed);

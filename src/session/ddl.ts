@@ -1,21 +1,25 @@
 import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { RowValidator } from '../catalog/validate.ts';
-import type { CatalogTable } from '../catalog/types.ts';
-import type { DdlRequest } from '../catalog/catalog.ts';
+import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
+import type { DdlRequest, DdlTransaction } from '../catalog/catalog.ts';
+import { validateRelations } from '../executor/dml/foreign-keys/validate.ts';
 import { project } from '../executor/dml/projections.ts';
 import { uniqueIndexViolation } from '../executor/dml/violations.ts';
 import { planProjection } from '../planner/projection.ts';
 import { quoteIdentifier } from '../pglite/index.ts';
-import type { DdlStatement } from '../sql/index.ts';
-import { parse as parseStatements } from '../sql/index.ts';
+import type { DdlStatement, TableRecord } from '../sql/index.ts';
+import { ddlLockTargets, isConcurrent, parse as parseStatements } from '../sql/index.ts';
 import { sharedScope } from '../storage/types.ts';
 import type { StoredRow } from '../storage/types.ts';
 import { createExecution } from './context.ts';
+import { findTable, openDdlWith } from './ddl-locks.ts';
 import { requireOwner } from './flush.ts';
+import { withMirror } from './mirror-access.ts';
 import { inSource, qualified } from './names.ts';
 import { prepareStatement } from './prepare.ts';
 import { runQuery } from './run-query.ts';
 import type { SessionState, StatementResult } from './state.ts';
+import { refuseWaitingChecks } from './utility/set-constraints.ts';
 
 /** Kinds of objects that pgtide keeps; PostgreSQL's others are 0A000 (docs/compatibility.md). */
 const supportedObjects: ReadonlySet<string> = new Set([
@@ -38,6 +42,9 @@ const supportedObjects: ReadonlySet<string> = new Set([
 
 const emptyOptions: ReadonlyMap<string, string> = new Map();
 
+/** Objects whose changes are nothing to those who use a table. */
+const lockless: ReadonlySet<string> = new Set(['role', 'user', 'group']);
+
 export async function runDdl(
   session: SessionState,
   statement: DdlStatement,
@@ -51,47 +58,97 @@ export async function runDdl(
   const { table, drop, alterTable } = statement;
   if (table?.temporary === true) throw notSupported('a temporary table');
   if (table?.tablespace !== undefined) throw notSupported('TABLESPACE');
-  const ddl = await transaction.openDdl(session.signal);
+  if (isConcurrent(statement.node) && transaction.inBlock) {
+    throw new PgError(
+      SqlState.activeSqlTransaction,
+      `${statement.tag} CONCURRENTLY cannot run inside a transaction block`,
+    );
+  }
+  refuseWhileChecksWait(session, statement);
+  const { ddl, locked } = await openDdlWith(session, ddlLockTargets(statement.node));
+  // Those that were waited for may have written: the statement's snapshot comes after.
   const storage = transaction.statement();
   const settings = session.settings.forPostgres;
 
-  let request: DdlRequest = { sql: withoutConcurrently(statement), settings };
+  let request: DdlRequest = {
+    sql: withoutConcurrently(statement),
+    settings,
+    lockedTables: locked,
+    locksTables: !grants && !lockless.has(objectType),
+  };
   if (table !== undefined) {
     const options = new Map([...table.options, ['type', table.kind]]);
-    // CREATE TABLE AS fills the mirror's table too; the rows belong in ours alone.
-    const sql =
-      table.inner === undefined ? request.sql : `${request.sql}; truncate ${qualified(table.name)}`;
+    const sql = table.inner === undefined ? request.sql : withoutRows(statement, table);
     request = { ...request, sql, tableOptions: options };
   }
   if (
     alterTable !== undefined &&
     (alterTable.setOptions.size > 0 || alterTable.resetOptions.length > 0)
   ) {
-    request = { ...request, ...(await alteredOptions(session, alterTable)) };
+    request = { ...request, ...alteredOptions(session, alterTable) };
   }
   if (drop?.tableKind !== undefined) {
-    const relids = await knownRelids(session, drop.objects.map(qualified));
-    request = { ...request, dropKind: { kind: drop.tableKind, relids } };
+    const tables = drop.objects.flatMap((name) => findTable(session, name) ?? []);
+    const tableIds = tables.map(({ stored }) => stored.tableId);
+    request = { ...request, dropKind: { kind: drop.tableKind, tableIds } };
   }
-  const before = transaction.catalog;
+  const catalogBefore = transaction.catalog;
+  const before = tablesById(catalogBefore);
   const { tag, notices } = await ddl
     .run(request, storage, validator(session))
     .catch((error: unknown) => {
       throw inSource(error, statement);
     });
   for (const notice of notices) session.notice(notice);
-  await restartAlteredSequence(session, statement);
-  for (const changed of transaction.catalog.tables) {
-    const former = before.table(changed.relid);
-    if (former !== undefined) await fillNewColumns(session, former, changed);
+  await restartAlteredSequence(session, ddl, statement);
+  const after = tablesById(transaction.catalog);
+  for (const [tableId, changed] of after) {
+    const former = before.get(tableId);
+    if (former !== undefined && former !== changed) await fillNewColumns(session, former, changed);
   }
+  await validateConstraints(session, catalogBefore);
   if (table?.inner !== undefined && !table.noData) {
-    const created = transaction.catalog.tables.find(
-      (candidate) => before.table(candidate.relid) === undefined,
-    );
+    const created = [...after].find(([tableId]) => !before.has(tableId))?.[1];
     if (created !== undefined) return fill(session, created, table.inner.text);
   }
   return { kind: 'done', tag: table?.inner === undefined ? tag : 'CREATE TABLE AS' };
+}
+
+/** Constraints between rows and tables that have come, or become valid: after all new columns have their values. */
+async function validateConstraints(session: SessionState, before: CatalogSnapshot): Promise<void> {
+  for (const changed of session.transaction.catalog.tables) {
+    // By OID: a table whose rows are stored anew has another storage id.
+    const former = before.table(changed.relid);
+    if (former === undefined || former === changed) continue;
+    const execution = createExecution(session, session.transaction.statement(), [], [], '');
+    await validateRelations(former, changed, execution);
+  }
+}
+
+/** tablecmds.c, CheckTableNotInUse. @throws 55006 */
+function refuseWhileChecksWait(session: SessionState, statement: DdlStatement): void {
+  if (!session.constraints.waiting) return;
+  const { alterTable, drop } = statement;
+  const names = alterTable === undefined ? (drop?.objects ?? []) : [alterTable.name];
+  for (const name of names) {
+    const table = findTable(session, name);
+    if (table === undefined) continue;
+    refuseWaitingChecks(session, table.relid, statement.tag, table.stored.name);
+  }
+}
+
+function tablesById(catalog: CatalogSnapshot): ReadonlyMap<number, CatalogTable> {
+  return new Map(catalog.tables.map((table) => [table.stored.tableId, table]));
+}
+
+/** CREATE TABLE AS must not fill the mirror's table: the rows belong in ours alone. */
+function withoutRows(statement: DdlStatement, table: TableRecord): string {
+  const { text } = statement;
+  if (table.noData) return text;
+  // SELECT INTO has no such clause, and a WITH DATA that is there already can't be told from a comment.
+  return statement.tag === 'CREATE TABLE AS' && !/\bdata\b/i.test(text)
+    ? `${text}\nwith no data`
+    : `${text}\n; truncate ${qualified(table.name)}`;
 }
 
 /** There are no long locks to avoid: CONCURRENTLY builds as plain CREATE INDEX does. */
@@ -100,21 +157,11 @@ function withoutConcurrently(statement: DdlStatement): string {
   return statement.text.replace(/\bconcurrently\b/i, '');
 }
 
-async function knownRelids(session: SessionState, names: readonly string[]): Promise<number[]> {
-  const { rows } = await session.engine.mirror.query(
-    `select ${names.map((_, i) => `to_regclass($${i + 1})::oid::text`).join(', ')}`,
-    names,
-    session.settings.forPostgres,
-  );
-  return (rows[0] ?? []).flatMap((oid) => (oid === null ? [] : [Number(oid)]));
-}
-
-async function alteredOptions(
+function alteredOptions(
   session: SessionState,
   alter: NonNullable<DdlStatement['alterTable']>,
-): Promise<Pick<DdlRequest, 'tableOptions' | 'alters'>> {
-  const [relid] = await knownRelids(session, [qualified(alter.name)]);
-  const table = relid === undefined ? undefined : session.transaction.catalog.table(relid);
+): Pick<DdlRequest, 'tableOptions' | 'alters'> {
+  const table = findTable(session, alter.name);
   if (table === undefined) {
     if (alter.missingOk) return {};
     throw new PgError(SqlState.undefinedTable, `relation "${alter.name.name}" does not exist`);
@@ -132,6 +179,7 @@ async function alteredOptions(
 /** ALTER SEQUENCE … RESTART: the position is ours, PostgreSQL's mirror says where to. */
 async function restartAlteredSequence(
   session: SessionState,
+  ddl: DdlTransaction,
   statement: DdlStatement,
 ): Promise<void> {
   if (statement.kind !== 'alter' || statement.objectType !== 'sequence') return;
@@ -140,20 +188,39 @@ async function restartAlteredSequence(
     statement.text,
   )?.[1];
   if (name === undefined) return;
-  const [relid] = await knownRelids(session, [name]);
-  const sequence = relid === undefined ? undefined : session.transaction.catalog.sequence(relid);
-  if (sequence === undefined) return;
-  const { rows } = await session.engine.mirror.query(
-    `select last_value::text, is_called::text from ${quoteIdentifier(sequence.namespace)}.${quoteIdentifier(sequence.name)}`,
-    undefined,
-    emptyOptions,
-  );
-  const [last, called] = rows[0] ?? [];
-  session.engine.storage.sequences.setval(
-    sequence.sequenceId,
-    BigInt(last ?? '1'),
-    called === 'true',
-  );
+  await withMirror(session, async () => {
+    const { mirror } = session.engine;
+    const found = await mirror.query(
+      'select to_regclass($1)::oid::text',
+      [name],
+      session.settings.forPostgres,
+    );
+    const relid = found.rows[0]?.[0] ?? null;
+    const sequence =
+      relid === null ? undefined : session.transaction.catalog.sequence(Number(relid));
+    if (sequence === undefined) return;
+    const { rows } = await mirror.query(
+      `select last_value::text, is_called::text from ${quoteIdentifier(sequence.namespace)}.${quoteIdentifier(sequence.name)}`,
+      undefined,
+      emptyOptions,
+    );
+    const [last, called] = rows[0] ?? [];
+    restartSequence(session, ddl, sequence.sequenceId, BigInt(last ?? '1'), called === 'true');
+  });
+}
+
+/** Moves a sequence for as long as the transaction is not rolled back. */
+export function restartSequence(
+  session: SessionState,
+  ddl: DdlTransaction,
+  sequenceId: number,
+  value: bigint,
+  isCalled: boolean,
+): void {
+  const { sequences } = session.engine.storage;
+  const former = sequences.state(sequenceId);
+  ddl.undoWith(() => sequences.setval(sequenceId, former.lastValue, former.isCalled));
+  sequences.setval(sequenceId, value, isCalled);
 }
 
 /** CREATE TABLE AS: the query's rows, in the new table's column order. */

@@ -1,6 +1,8 @@
 import type { CatalogTable } from '../catalog/types.ts';
 import { tableModes } from '../locks/index.ts';
 import type { TableLockMode } from '../locks/index.ts';
+import type { QualifiedName, Statement } from '../sql/index.ts';
+import { findTable } from './ddl-locks.ts';
 import type { Planned } from './planned.ts';
 import type { SessionState } from './state.ts';
 
@@ -65,4 +67,28 @@ export function tablesAreFree(session: SessionState, uses: readonly TableUse[]):
   return uses.every(({ table, mode }) =>
     locks.isFree(owner, 'relation', table.stored.tableId, tableModes[mode]),
   );
+}
+
+/**
+ * Waits for the tables that a statement names when others have them locked against reading; false: none is, or none is there.
+ */
+export async function waitForNamed(session: SessionState, statement: Statement): Promise<boolean> {
+  const uses = relationsIn(statement.node).flatMap((name): TableUse[] => {
+    const table = findTable(session, name);
+    return table === undefined ? [] : [{ table, mode: 'accessShare' }];
+  });
+  if (tablesAreFree(session, uses)) return false;
+  await waitForTables(session, uses);
+  return true;
+}
+
+/** Names in RangeVars, wherever they are. */
+function relationsIn(node: unknown): QualifiedName[] {
+  if (typeof node !== 'object' || node === null) return [];
+  const children = Object.entries(node).flatMap(([key, child]) => {
+    if (key !== 'RangeVar' && key !== 'relation') return relationsIn(child);
+    const { schemaname, relname } = child as { schemaname?: string; relname?: string };
+    return relname === undefined ? relationsIn(child) : [{ schema: schemaname, name: relname }];
+  });
+  return children;
 }

@@ -34,7 +34,7 @@ export async function tableOf(session: SessionState, name: QualifiedName): Promi
   throw new PgError(SqlState.wrongObjectType, `"${name.name}" is not a table`);
 }
 
-const defaultSearchPath = '"$user", public';
+export const defaultSearchPath = '"$user", public';
 
 /** Which kind of stored table a name means under the session's search_path. */
 export function storedTables(session: SessionState): StoredTableLookup {

@@ -163,8 +163,9 @@ export function createTransaction(
       storage = undefined;
       // A failed commit has ended it; a failed check before it has not.
       if (open !== undefined && !open.ended) await open.rollback();
+      const failedDdl = ddl;
       ddl = undefined;
-      await (openDdl ?? ddl)?.rolledBack();
+      await failedDdl?.rolledBack();
       finish(false);
       throw commitError(error);
     }
@@ -174,6 +175,7 @@ export function createTransaction(
     } finally {
       finish(true);
     }
+    await openDdl?.cleanUp();
   };
 
   /** 23505 for a key that another transaction's commit has taken meanwhile. */

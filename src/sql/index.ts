@@ -8,6 +8,8 @@
  *
  * To debug: `parse(text).map((statement) => statement.text)` shows what PostgreSQL will see.
  */
+export { ddlLockTargets, isConcurrent } from './ddl-locks.ts';
+export type { DdlLockTarget } from './ddl-locks.ts';
 export { parse } from './parse.ts';
 export type * from './statement.ts';
 export type { TableKind } from './sugar.ts';

@@ -75,7 +75,9 @@ export async function openSequences(store: HotStore, sequencer: Sequencer): Prom
       dirty.add(id);
     },
     alter(id, options) {
-      need(id).options = options;
+      const state = need(id);
+      if (sameOptions(state.options, options)) return;
+      state.options = options;
       dirty.add(id);
     },
     nextval(id) {
@@ -121,6 +123,16 @@ export async function openSequences(store: HotStore, sequencer: Sequencer): Prom
       for (const [id, state] of states) if (state.reserved !== state.lastValue) dirty.add(id);
     },
   };
+}
+
+function sameOptions(left: SequenceOptions, right: SequenceOptions): boolean {
+  return (
+    left.start === right.start &&
+    left.increment === right.increment &&
+    left.min === right.min &&
+    left.max === right.max &&
+    left.cycle === right.cycle
+  );
 }
 
 function reserveFrom(state: SequenceState): bigint {

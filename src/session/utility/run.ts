@@ -15,6 +15,7 @@ import type { QueryInput } from '../run-query.ts';
 import type { Prepared, SessionState, StatementResult } from '../state.ts';
 import { textField } from './fields.ts';
 import { showFieldName } from './fields.ts';
+import { lockTable } from './lock-table.ts';
 import { bindPrepared, deallocate, prepareSql } from './prepared.ts';
 import { setConstraints } from './set-constraints.ts';
 import { applySetting, showAnySetting } from './set.ts';
@@ -114,6 +115,8 @@ async function runUtilityKind(
     case 'vacuum':
     case 'analyze':
       return maintain(session, statement);
+    case 'lock':
+      return lockTable(session, statement);
     case 'checkpoint':
       // Every commit is on disk when it is acknowledged: there is nothing left to write.
       return done;
