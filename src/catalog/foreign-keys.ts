@@ -18,8 +18,6 @@ export interface ForeignKey {
   /** attnums, parallel to each other. */
   readonly childColumns: readonly number[];
   readonly parentColumns: readonly number[];
-  /** Name of the referenced table's unique index; its primary key's or another's. */
-  readonly parentIndex: string;
   readonly match: 'simple' | 'full';
   readonly onDelete: ReferentialAction;
   readonly onUpdate: ReferentialAction;
@@ -67,7 +65,6 @@ export function foreignKeysOf(relation: MirrorRelation): ForeignKey[] {
           parent: references.relid,
           childColumns: constraint.columns ?? [],
           parentColumns: references.columns,
-          parentIndex: references.indexName,
           match: references.match === 'f' ? ('full' as const) : ('simple' as const),
           onDelete: actions[references.onDelete] ?? 'noAction',
           onUpdate: actions[references.onUpdate] ?? 'noAction',

@@ -24,7 +24,7 @@ insert into c values (8, 1, 0);
 select id, t from p order by id;
 select id, a, b from c order by id;
 -- a delete of both in either order
-delete from p;
+delete from p where id = 3;
 delete from c;
 delete from p;
 -- restart point
@@ -212,7 +212,7 @@ insert into oc select g, 1 + g % 2 from generate_series(10, 400) g;
 insert into oc select g, 1 + g % 3 from generate_series(500, 900) g;
 -- flush point
 select count(*), count(distinct a) from oc;
-delete from p using oc where p.id = oc.a;
+delete from p using oc where p.id = oc.a and p.id = 2;
 drop table oc;
 -- ALTER TABLE
 create table al (id int primary key, a int);
@@ -240,7 +240,6 @@ alter table al add foreign key (a) references p (nothing);
 alter table al add foreign key (a) references p (t);
 alter table al add foreign key (a, z) references p (id);
 alter table al add foreign key (a) references nothing;
-alter table al alter column a type text;
 create table mp (a int references p match partial);
 create table ty (a timestamptz references p);
 drop table al;
