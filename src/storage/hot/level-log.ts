@@ -6,47 +6,13 @@
  * Format (leveldb/doc/log_format.md): blocks of 32 KiB with fragments, each headed by its masked CRC-32C (4 bytes), length (2) and
  * type (1). A record is one fragment (full) or several (first, middle …, last).
  */
+import { crc32c, unmask } from './check/crc32c.ts';
+
 const blockBytes = 32_768;
 const headerBytes = 7;
 const fullType = 1;
 const firstType = 2;
 const lastType = 4;
-
-const [t0, t1, t2, t3] = tables();
-
-function tables(): [Int32Array, Int32Array, Int32Array, Int32Array] {
-  const made = [0, 1, 2, 3].map(() => new Int32Array(256));
-  for (let byte = 0; byte < 256; byte++) {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-    made[0]![byte] = crc;
-  }
-  for (let byte = 0; byte < 256; byte++) {
-    for (let i = 1; i < 4; i++) {
-      const before = made[i - 1]![byte]!;
-      made[i]![byte] = (before >>> 8) ^ made[0]![before & 0xff]!;
-    }
-  }
-  return made as [Int32Array, Int32Array, Int32Array, Int32Array];
-}
-
-/** CRC-32C (Castagnoli) of the bytes from `start` to `end`, unsigned. */
-export function crc32c(bytes: Uint8Array, start: number, end: number): number {
-  let crc = -1;
-  let at = start;
-  for (const last = end - 3; at < last; at += 4) {
-    crc ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-    crc = t3[crc & 0xff]! ^ t2[(crc >>> 8) & 0xff]! ^ t1[(crc >>> 16) & 0xff]! ^ t0[crc >>> 24]!;
-  }
-  for (; at < end; at++) crc = (crc >>> 8) ^ t0[(crc ^ bytes[at]!) & 0xff]!;
-  return ~crc >>> 0;
-}
-
-/** LevelDB stores checksums rotated and shifted, as they may lie in data that is checksummed again. */
-function unmask(masked: number): number {
-  const rotated = (masked - 0xa282ead8) >>> 0;
-  return ((rotated >>> 17) | (rotated << 15)) >>> 0;
-}
 
 interface Fragment {
   readonly type: number;
@@ -98,17 +64,32 @@ function recordAt(log: Buffer, at: number): LogRecord | undefined {
 }
 
 /** The sound records from the log's start up to the first that is not. */
-export function soundEnd(log: Buffer): number {
-  let end = 0;
-  for (;;) {
+export function* soundRecords(log: Buffer): Generator<LogRecord> {
+  for (let end = 0; ;) {
     const record = recordAt(log, end);
-    if (record === undefined) return end;
+    if (record === undefined) return;
     ({ end } = record);
+    yield record;
   }
 }
 
-/** Sound records that stand in blocks after `from`, where LevelDB would go on after damage. */
+/** Where they end. */
+export function soundEnd(log: Buffer): number {
+  let end = 0;
+  for (const record of soundRecords(log)) ({ end } = record);
+  return end;
+}
+
+/** Sound records after the damage at `from`: in its block wherever they start, as no length can be trusted there, and in later ones. */
 export function* laterRecords(log: Buffer, from: number): Generator<LogRecord> {
+  const blockEnd = (Math.floor(from / blockBytes) + 1) * blockBytes;
+  for (let at = from + 1; at < Math.min(blockEnd, log.length); at++) {
+    const fragment = fragmentAt(log, at);
+    if (fragment === undefined) continue;
+    const record = recordAt(log, at);
+    if (record !== undefined) yield record;
+    at = fragment.end - 1;
+  }
   const firstBlock = (Math.floor(from / blockBytes) + 1) * blockBytes;
   for (let block = firstBlock; block < log.length; block += blockBytes) {
     for (let at = block; at < block + blockBytes;) {

@@ -1,6 +1,10 @@
 import { Level } from 'level';
 import { PgError, SqlState } from '../../base/index.ts';
 import { syncFolder } from '../open/data-folder.ts';
+import { checkFolder } from './check/folder.ts';
+import { writeStopRecord } from './check/stop-record.ts';
+import type { TableChecks } from './check/table-checks.ts';
+import { holdTables } from './check/table-checks.ts';
 import { cutLogs, tailMarkKey } from './level-recovery.ts';
 import { startNewLog } from './level-rotation.ts';
 import type { HotBatch, HotCursor, HotRange, HotSnapshot, HotStore } from './types.ts';
@@ -35,14 +39,16 @@ function levelSnapshot(snapshot: HotSnapshot | undefined): LevelSnapshot | undef
   return (snapshot as OpenSnapshot | undefined)?.level;
 }
 
-/** Told of what opening has to repair. */
+/** Told of what opening has to repair, and of damage that is found later. */
 export interface LevelLog {
   warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
 }
 
 /**
  * Opens (or creates) the LevelDB database in `folder`; nobody else may have it open (see level-lock.ts).
- * Errors: 55006 when another process has it open, XX001 when its log is damaged where it had been synced, 58030 otherwise.
+ * Errors: 55006 when another process has it open, XX001 when one of its files is damaged (of a log where it had been synced),
+ * 58030 otherwise. Reads are XX001 when a table that they would touch is damaged.
  */
 export async function openLevelStore(
   folder: string,
@@ -53,7 +59,9 @@ export async function openLevelStore(
     readonly logBytesMax?: number;
   } = {},
 ): Promise<HotStore> {
+  const tables = await checkFolder(folder);
   await cutLogs(folder, options.log);
+  const checks = holdTables(folder, tables);
   const db: Database = new Level<Buffer, Buffer>(folder, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
@@ -66,10 +74,12 @@ export async function openLevelStore(
     // The new log and what CURRENT names are durable only now: LevelDB does not sync its folder after its last rename.
     await syncFolder(folder);
   } catch (error) {
+    await checks.close();
     await db.close().catch(() => undefined);
     throw openError(folder, error);
   }
-  return levelStore(db, folder, options.logBytesMax ?? levelLogBytesMax);
+  checks.start((damage) => options.log?.error({ err: damage }, damage.message));
+  return levelStore(db, folder, checks, options.logBytesMax ?? levelLogBytesMax);
 }
 
 function openError(folder: string, error: unknown): PgError {
@@ -90,7 +100,30 @@ function openError(folder: string, error: unknown): PgError {
   });
 }
 
-function levelStore(db: Database, folder: string, logBytesMax: number): HotStore {
+/** An error of a read, as everyone else is told of it. */
+function readError(folder: string, error: unknown): unknown {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (!(cause instanceof Error) || typeof code !== 'string') return error;
+  if (code === 'LEVEL_CORRUPTION')
+    return new PgError(
+      SqlState.dataCorrupted,
+      `the hot store in "${folder}" is corrupted: ${cause.message}`,
+    );
+  if (code === 'LEVEL_IO_ERROR')
+    return new PgError(
+      SqlState.ioError,
+      `could not read the hot store in "${folder}": ${cause.message}`,
+    );
+  return error;
+}
+
+function levelStore(
+  db: Database,
+  folder: string,
+  checks: TableChecks,
+  logBytesMax: number,
+): HotStore {
   const listeners = new Set<(keys: readonly Uint8Array[]) => void>();
   // Writes are queued here, so that preconditions see every earlier batch.
   let tail: Promise<void> = Promise.resolve();
@@ -99,17 +132,22 @@ function levelStore(db: Database, folder: string, logBytesMax: number): HotStore
   let logBytes = 0;
   /** Whether the log ends with batches that are not synced. */
   let unsynced = false;
+  /** A write has failed: what the files hold is not known any more. */
+  let failed = false;
   /** The compaction of the last log but one, which LevelDB does beside later writes. */
   let compaction: Promise<unknown> = Promise.resolve();
 
+  const syncLog = async (): Promise<void> => {
+    await db
+      .batch()
+      .del(tailMarkKey)
+      .write({ sync: true } as Record<string, unknown>);
+    unsynced = false;
+  };
+
   /** Syncs the log, then has LevelDB go on to a new one whose name is durable before anything counts on it. */
   const nextLog = async (): Promise<void> => {
-    if (unsynced)
-      await db
-        .batch()
-        .del(tailMarkKey)
-        .write({ sync: true } as Record<string, unknown>);
-    unsynced = false;
+    if (unsynced) await syncLog();
     const { compacted } = await startNewLog(folder, () =>
       (db as unknown as Sized).compactRange(tailMarkKey, tailMarkKey),
     );
@@ -118,14 +156,28 @@ function levelStore(db: Database, folder: string, logBytesMax: number): HotStore
   };
 
   return {
-    get: (key, snapshot) =>
-      db.get(key as Buffer, { snapshot: levelSnapshot(snapshot) }) as Promise<Buffer | undefined>,
-    getSync: (key, snapshot) =>
-      db.getSync(
-        key as Buffer,
-        snapshot === undefined ? getOptions : { ...getOptions, snapshot: levelSnapshot(snapshot) },
-      ),
-    scan: (range) => levelCursor(db, range),
+    async get(key, snapshot) {
+      checks.requireKey(key);
+      try {
+        return await db.get(key as Buffer, { snapshot: levelSnapshot(snapshot) });
+      } catch (error) {
+        throw readError(folder, error);
+      }
+    },
+    getSync(key, snapshot) {
+      checks.requireKey(key);
+      try {
+        return db.getSync(
+          key as Buffer,
+          snapshot === undefined
+            ? getOptions
+            : { ...getOptions, snapshot: levelSnapshot(snapshot) },
+        );
+      } catch (error) {
+        throw readError(folder, error);
+      }
+    },
+    scan: (range) => levelCursor(db, folder, checks, range),
     batch: () => levelBatch(),
     snapshot() {
       const level = db.snapshot();
@@ -148,7 +200,11 @@ function levelStore(db: Database, folder: string, logBytesMax: number): HotStore
     async close() {
       await tail.catch(() => undefined);
       await compaction;
+      await checks.close();
+      // What the record below vouches for must be on disk.
+      if (unsynced && !failed) await syncLog();
       await db.close();
+      if (!failed) await writeStopRecord(folder);
     },
   };
 
@@ -172,7 +228,12 @@ function levelStore(db: Database, folder: string, logBytesMax: number): HotStore
       logBytes += bytes;
       if (!sync) unsynced = true;
       // classic-level takes `sync` here; abstract-level's type does not know it.
-      await chained.write({ sync } as Record<string, unknown>);
+      try {
+        await chained.write({ sync } as Record<string, unknown>);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
       if (sync) unsynced = false;
       if (keys !== undefined) for (const listener of listeners) listener(keys);
     };
@@ -211,7 +272,12 @@ const entryBytes = 40;
 
 const getOptions = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 
-function levelCursor(db: Database, range: HotRange): HotCursor {
+function levelCursor(
+  db: Database,
+  folder: string,
+  checks: TableChecks,
+  range: HotRange,
+): HotCursor {
   const iterator = db.iterator({
     gte: range.from as Buffer,
     lt: range.to as Buffer,
@@ -224,9 +290,18 @@ function levelCursor(db: Database, range: HotRange): HotCursor {
     ...(range.snapshot === undefined ? {} : { snapshot: levelSnapshot(range.snapshot)! }),
   });
   const keysOnly = range.values === false;
+  const checked = checks.requireRange(range.from, range.to);
+  // Waited for by the first read; a cursor that is never read has nothing to tell.
+  checked?.catch(() => undefined);
   return {
     async next(max) {
-      const entries = (await iterator.nextv(max)) as [Buffer, Buffer][];
+      if (checked !== undefined) await checked;
+      let entries: [Buffer, Buffer][];
+      try {
+        entries = (await iterator.nextv(max)) as [Buffer, Buffer][];
+      } catch (error) {
+        throw readError(folder, error);
+      }
       if (keysOnly) for (const entry of entries) entry[1] = empty;
       return entries;
     },
