@@ -92,8 +92,7 @@ export async function runDdl(
     const tableIds = tables.map(({ stored }) => stored.tableId);
     request = { ...request, dropKind: { kind: drop.tableKind, tableIds } };
   }
-  const catalogBefore = transaction.catalog;
-  const before = tablesById(catalogBefore);
+  const before = transaction.catalog;
   const { tag, notices } = await ddl
     .run(request, storage, validator(session))
     .catch((error: unknown) => {
@@ -101,28 +100,30 @@ export async function runDdl(
     });
   for (const notice of notices) session.notice(notice);
   await restartAlteredSequence(session, ddl, statement);
-  const after = tablesById(transaction.catalog);
-  for (const [tableId, changed] of after) {
-    const former = before.get(tableId);
-    if (former !== undefined && former !== changed) await fillNewColumns(session, former, changed);
+  const changes = changesSince(before, transaction.catalog);
+  for (const [former, changed] of changes) await fillNewColumns(session, former, changed);
+  // Constraints between rows and tables that have come, or become valid: after all new columns have their values.
+  for (const [former, changed] of changes) {
+    const execution = createExecution(session, transaction.statement(), [], [], '');
+    await validateRelations(former, changed, execution);
   }
-  await validateConstraints(session, catalogBefore);
   if (table?.inner !== undefined && !table.noData) {
-    const created = [...after].find(([tableId]) => !before.has(tableId))?.[1];
+    const ids = new Set(before.tables.map(({ stored }) => stored.tableId));
+    const created = transaction.catalog.tables.find(({ stored }) => !ids.has(stored.tableId));
     if (created !== undefined) return fill(session, created, table.inner.text);
   }
   return { kind: 'done', tag: table?.inner === undefined ? tag : 'CREATE TABLE AS' };
 }
 
-/** Constraints between rows and tables that have come, or become valid: after all new columns have their values. */
-async function validateConstraints(session: SessionState, before: CatalogSnapshot): Promise<void> {
-  for (const changed of session.transaction.catalog.tables) {
-    // By OID: a table whose rows are stored anew has another storage id.
-    const former = before.table(changed.relid);
-    if (former === undefined || former === changed) continue;
-    const execution = createExecution(session, session.transaction.statement(), [], [], '');
-    await validateRelations(former, changed, execution);
-  }
+/** Tables that were there before and are not as they were: neither their storage ids nor their OIDs need be the same. */
+function changesSince(
+  before: CatalogSnapshot,
+  now: CatalogSnapshot,
+): [former: CatalogTable, changed: CatalogTable][] {
+  return before.tables.flatMap((former): [CatalogTable, CatalogTable][] => {
+    const changed = now.table(former.relid);
+    return changed === undefined || changed === former ? [] : [[former, changed]];
+  });
 }
 
 /** tablecmds.c, CheckTableNotInUse. @throws 55006 */
@@ -135,10 +136,6 @@ function refuseWhileChecksWait(session: SessionState, statement: DdlStatement): 
     if (table === undefined) continue;
     refuseWaitingChecks(session, table.relid, statement.tag, table.stored.name);
   }
-}
-
-function tablesById(catalog: CatalogSnapshot): ReadonlyMap<number, CatalogTable> {
-  return new Map(catalog.tables.map((table) => [table.stored.tableId, table]));
 }
 
 /** CREATE TABLE AS must not fill the mirror's table: the rows belong in ours alone. */
