@@ -156,12 +156,25 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
     return { state, records, relations, names, snapshot };
   };
 
+  const records = await loadRecords(storage);
+  let committed: CommittedCatalog;
+  try {
+    committed = await load(opened, records);
+  } catch (error) {
+    // Just filled, it says what Level says. One that was found may be damaged: it is a cache.
+    if (!fits) throw error;
+    options.log.warn({ err: error }, 'the mirror does not fit the catalog and is made anew');
+    await options.recreateMirror();
+    await fillMirror(mirror, setup, await journal(), opened.version);
+    committed = await load(opened, records);
+  }
+
   const turns = createMirrorTurns(clock);
   const listeners: ((entries: readonly JournalEntry[]) => void)[] = [];
   const core: CatalogCore = {
     ...options,
     turns,
-    committed: await load(opened, await loadRecords(storage)),
+    committed,
     nextId: opened.nextId,
     generations: 0,
     privateVersions: 0,

@@ -161,6 +161,10 @@ export function catalogTable(
     positionOf[column.attnum] = position;
     const layout = stored.columns[position];
     assert(layout?.id === column.attnum, 'stored columns follow attnum order');
+    assert(
+      layout.name === column.name && layout.typeOid === column.type,
+      'the mirror and Level name the same column',
+    );
     return Object.freeze({
       ...layout,
       notNull: column.notNull,
