@@ -1,6 +1,7 @@
 /**
- * server: puts the layers together. Order of start: storage (claims the data folder), the mirror, the catalog (reuses or
+ * server: puts the layers together. Order of start: the data folder's lock, storage, the mirror, the catalog (reuses or
  * rebuilds the mirror), executors, jobs, and only then the listener. Stop is the reverse: the listener drains first, storage closes last.
+ * After a failed write all but lock and listener is closed and opened again (recovery.ts).
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,13 +17,17 @@ import { createExecutors } from './executor/index.ts';
 import { openJobs } from './jobs/index.ts';
 import type { Listener } from './net/index.ts';
 import { createListener } from './net/index.ts';
+import { startRecoverable } from './recovery.ts';
+import type { Backend } from './recovery.ts';
 import type { PgliteHandle } from './pglite/index.ts';
 import { PgliteDirectoryError, clusterTemplate, openPglite } from './pglite/index.ts';
 import type { Engine } from './session/engine.ts';
 import { sessionHandler } from './session/open.ts';
 import { createSessionRegistry } from './session/registry.ts';
+import type { SessionRegistry } from './session/registry.ts';
 import type { Faults, HotStore } from './storage/index.ts';
-import { openStorage } from './storage/index.ts';
+import { claimDataFolder, lockDataFolder, openStorage, probeDataFolder } from './storage/index.ts';
+import type { FolderLock } from './storage/index.ts';
 import { systemRelations, virtualRows } from './system/index.ts';
 
 export interface Server {
@@ -75,14 +80,22 @@ function mirrorConnection(handle: () => PgliteHandle, faults: Faults): MirrorCon
   };
 }
 
-export async function startServer(
+/** What outlives a recovery. */
+interface Lasting {
+  readonly lock: FolderLock;
+  readonly sessions: SessionRegistry;
+  readonly ids: Pick<Engine, 'snowflakeId' | 'uuidV7'>;
+}
+
+/** Opens all that stands on the storage, in the order above. */
+async function openBackend(
   config: Config,
   log: Logger,
-  hooks: ServerHooks = {},
-): Promise<Server> {
+  hooks: ServerHooks,
+  { lock, sessions, ids }: Lasting,
+): Promise<Backend> {
   const { faults = () => undefined } = hooks;
   const clock = systemClock;
-  const random = systemRandom;
   const { dataDir } = config;
   const storage = await openStorage({
     dataDir,
@@ -92,6 +105,7 @@ export async function startServer(
       hotCacheBytes: config.hotCacheMib * 2 ** 20,
       duckdbMemoryBytes: config.duckdbMemoryMib * 2 ** 20,
       ...hooks,
+      lock,
     },
   });
   const closers: (() => Promise<void>)[] = [() => storage.close()];
@@ -132,13 +146,11 @@ export async function startServer(
     jobs.resume(
       (tableId) => catalog.current.tables.find((table) => table.stored.tableId === tableId)?.stored,
     );
-    const sessions = createSessionRegistry();
     const engine: Engine = {
       log,
       clock,
-      random,
-      snowflakeId: snowflakeIds(clock, config.nodeId),
-      uuidV7: uuidV7s(clock, random),
+      random: systemRandom,
+      ...ids,
       storage,
       catalog,
       analyzer: createAnalyzer(
@@ -166,16 +178,56 @@ export async function startServer(
       logMinDurationStatementMs: config.logMinDurationStatementMs,
       materializeLimitRows: config.materializeLimitRows,
     };
-    const listener: Listener = await createListener({
+    return {
+      sessions: sessionHandler(engine),
+      onFailure: (listener) => storage.onFailure(listener),
+      close: () => closeAll(closers),
+    };
+  } catch (error) {
+    await closeAll(closers).catch((closing: unknown) => log.error({ err: closing }, 'stop failed'));
+    throw error;
+  }
+}
+
+export async function startServer(
+  config: Config,
+  log: Logger,
+  hooks: ServerHooks = {},
+): Promise<Server> {
+  const { dataDir } = config;
+  const clock = systemClock;
+  await claimDataFolder(dataDir);
+  const lock = await lockDataFolder(dataDir);
+  const closers: (() => Promise<void>)[] = [() => lock.release()];
+  try {
+    const lasting: Lasting = {
+      lock,
+      sessions: createSessionRegistry(),
+      ids: {
+        snowflakeId: snowflakeIds(clock, config.nodeId),
+        uuidV7: uuidV7s(clock, systemRandom),
+      },
+    };
+    const listening: { listener?: Listener } = {};
+    const recovery = await startRecoverable({
+      open: () => openBackend(config, log, hooks, lasting),
+      probe: () => probeDataFolder(dataDir),
+      endSessions: async (report) => listening.listener?.endSessions(report),
+      log,
+    });
+    closers.push(() => recovery.stop());
+    const listener = await createListener({
       host: config.host,
       port: config.port,
-      sessions: sessionHandler(engine),
+      sessions: recovery.sessions,
       log,
       clock,
       connectionsMax: config.maxConnections,
     });
-    closers.push(() => listener.stop({ drainMs: config.drainTimeoutMs }));
-    return { host: listener.host, port: listener.port, stop: () => closeAll(closers) };
+    listening.listener = listener;
+    const { host, port, stop } = listener;
+    closers.push(() => stop({ drainMs: config.drainTimeoutMs }));
+    return { host, port, stop: () => closeAll(closers) };
   } catch (error) {
     await closeAll(closers).catch((closing: unknown) => log.error({ err: closing }, 'stop failed'));
     throw error;

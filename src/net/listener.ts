@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { PgError, SqlState, systemClock } from '../base/index.ts';
-import type { Clock } from '../base/index.ts';
+import type { Clock, Report } from '../base/index.ts';
 import { MessageWriter } from '../protocol/index.ts';
 import type { CancelRequest } from '../protocol/index.ts';
 import type { Session, SessionHandler } from '../session/connection.ts';
@@ -29,6 +29,11 @@ export interface Listener {
   /** Connections that hold one of the `connectionsMax` places. */
   readonly sessionCount: number;
   /**
+   * Ends every connection with `report` and goes on accepting new ones. Statements in flight are aborted; a session that does not
+   * let go loses its socket after `forceStopMs`. Resolves when all those sessions are closed, or given up on after as long again.
+   */
+  endSessions(report: Report): Promise<void>;
+  /**
    * Refuses new connections, ends idle ones with 57P01, others after their statement. What is still busy after `drainMs`
    * has its statement cancelled, then its socket destroyed. Resolves when every session is closed.
    */
@@ -43,6 +48,7 @@ export async function createListener(options: ListenerOptions): Promise<Listener
   const byProcessId = new Map<number, Session>();
   let nextId = 1;
   let allLeft: (() => void) | undefined;
+  const leftListeners = new Set<(connection: Connection) => void>();
 
   const host: ConnectionHost = {
     sessions: options.sessions,
@@ -64,6 +70,7 @@ export async function createListener(options: ListenerOptions): Promise<Listener
       if (session !== undefined && byProcessId.get(session.processId) === session) {
         byProcessId.delete(session.processId);
       }
+      for (const listener of leftListeners) listener(connection);
       if (connections.size === 0) allLeft?.();
     },
     cancel(request) {
@@ -88,6 +95,29 @@ export async function createListener(options: ListenerOptions): Promise<Listener
     port: (server.address() as AddressInfo).port,
     get sessionCount() {
       return entered.size;
+    },
+    async endSessions(report) {
+      const ending = new Set(entered);
+      if (ending.size === 0) return;
+      const { promise: allEnded, resolve } = Promise.withResolvers<void>();
+      const left = (connection: Connection): void => {
+        ending.delete(connection);
+        if (ending.size === 0) resolve();
+      };
+      leftListeners.add(left);
+      const steps = [
+        setTimeout(() => {
+          for (const connection of ending) connection.destroy();
+        }, forceStopMs),
+        setTimeout(() => {
+          options.log.error({ connections: ending.size }, 'sessions did not close');
+          resolve();
+        }, 2 * forceStopMs),
+      ];
+      for (const connection of ending) connection.terminate(report);
+      await allEnded;
+      leftListeners.delete(left);
+      for (const step of steps) clearTimeout(step);
     },
     async stop({ drainMs }) {
       const closed = new Promise<void>((resolve) => {

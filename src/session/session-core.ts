@@ -280,7 +280,9 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       if (!roleIsFresh()) await refreshRole();
       if (transaction.readOnly && statement !== undefined) refuseWrites(statement);
       if (statement !== undefined && takesSnapshot(statement)) transaction.takesSnapshot();
-      if (cursors.halfRead && mayWrite(state, statement)) await cursors.drain();
+      if (cursors.halfRead && statement !== undefined && mayWrite(state, statement)) {
+        await cursors.beforeWrite(statement);
+      }
       const start = (): Promise<StatementResult> =>
         statement !== undefined && !isQuery(statement)
           ? runUtility(state, prepared, input)
@@ -306,7 +308,10 @@ export function createSessionCore(parts: SessionParts): SessionCore {
         engine.log.error({ err: rollbackError, pid: processId }, 'rollback failed');
       }
       if (!transaction.inBlock) await closeAllPortals();
-      writer.errorResponse(reportOf(error));
+      const report = reportOf(error);
+      // Nothing more can be said to this client: thrown on, it ends the connection.
+      if (report.severity === 'FATAL') throw error;
+      writer.errorResponse(report);
     },
     commit: () => transaction.commit((settings.get('synchronous_commit') ?? 'on') !== 'off'),
     closePortal,

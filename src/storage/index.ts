@@ -21,8 +21,10 @@ import { filesDuckdb } from './cold/duck.ts';
 import type { Faults, StorageLog } from './engine.ts';
 import { openLevelStore } from './hot/level-store.ts';
 import type { HotStore } from './hot/types.ts';
-import { claimDataFolder } from './open/data-folder.ts';
+import { claimDataFolder, syncFolder } from './open/data-folder.ts';
 import { openEngine } from './open/engine.ts';
+import type { FolderLock } from './open/folder-lock.ts';
+import { lockDataFolder } from './open/folder-lock.ts';
 import { loadTableStates } from './open/load.ts';
 import { makeStorage } from './open/storage.ts';
 import { sweepOrphans } from './open/sweep.ts';
@@ -33,6 +35,10 @@ import type { Storage } from './types.ts';
 export * from './types.ts';
 export type { Faults, StorageLog } from './engine.ts';
 export type { HotBatch, HotStore } from './hot/types.ts';
+export { claimDataFolder } from './open/data-folder.ts';
+export { probeDataFolder } from './open/probe.ts';
+export { lockDataFolder } from './open/folder-lock.ts';
+export type { FolderLock } from './open/folder-lock.ts';
 export { UniqueConflictError } from './txn/errors.ts';
 
 export interface OpenStorageOptions {
@@ -51,6 +57,8 @@ export interface OpenStorageOptions {
     readonly duckdbMemoryBytes?: number;
     /** Called at each named step of opening, a flush or a clean-up; for tests. */
     readonly faults?: Faults;
+    /** The data folder's lock when the caller has it already, and keeps it. Default: taken here, released by close. */
+    readonly lock?: FolderLock;
   };
 }
 
@@ -63,22 +71,38 @@ const silentLog: StorageLog = {
   error: () => undefined,
 };
 
-/** Opens the storage in a data folder. Errors: see claimDataFolder and openLevelStore. */
+/** Opens the storage in a data folder. Errors: see claimDataFolder, lockDataFolder and openLevelStore. */
 export async function openStorage(settings: OpenStorageOptions): Promise<Storage> {
-  const { dataDir, clock, log = silentLog, options = {} } = settings;
+  const { dataDir, options = {} } = settings;
   await claimDataFolder(dataDir);
+  if (options.lock !== undefined) return await openLocked(settings, undefined);
+  const lock = await lockDataFolder(dataDir);
+  try {
+    return await openLocked(settings, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function openLocked(
+  { dataDir, clock, log = silentLog, options = {} }: OpenStorageOptions,
+  lock: FolderLock | undefined,
+): Promise<Storage> {
   const coldRoot = join(dataDir, 'cold');
   await mkdir(coldRoot, { recursive: true });
   const { wrapStore = (opened) => opened, faults = () => undefined } = options;
   await faults('open: folder claimed');
   const store = wrapStore(
     options.hotStore ??
-      (await openLevelStore(
-        join(dataDir, 'hot'),
-        options.hotCacheBytes === undefined ? {} : { cacheBytes: options.hotCacheBytes },
-      )),
+      (await openLevelStore(join(dataDir, 'hot'), {
+        log,
+        ...(options.hotCacheBytes === undefined ? {} : { cacheBytes: options.hotCacheBytes }),
+      })),
   );
   try {
+    // The names of the folders just made.
+    await syncFolder(dataDir);
     const memoryBytes = options.duckdbMemoryBytes ?? duckdbMemoryBytes;
     const duckdb = filesDuckdb(join(dataDir, 'tmp'), memoryBytes);
     const parts = await openEngine(
@@ -97,7 +121,7 @@ export async function openStorage(settings: OpenStorageOptions): Promise<Storage
     await faults('open: before sweep');
     await sweepOrphans(engine, coldRoot);
     await faults('open: swept');
-    const storage = makeStorage(parts, coldRoot, duckdb);
+    const storage = makeStorage(parts, coldRoot, duckdb, lock);
     storage.resume(cleaning, moving);
     return storage;
   } catch (error) {

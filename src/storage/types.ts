@@ -1,3 +1,4 @@
+import type { PgError } from '../base/index.ts';
 import type { LockManager, LockOwner, LockWait, RowLockMode } from '../locks/index.ts';
 import type { Row, Value } from '../types/value.ts';
 
@@ -169,6 +170,11 @@ export interface StorageTransaction {
    * checks between tables go by. The statement's snapshot is a new one afterwards (READ COMMITTED) or the same.
    */
   newest<T>(read: () => Promise<T>): Promise<T>;
+  /**
+   * Runs work whose reads a serializable transaction is not judged by: checks between tables, which lock the rows that they go
+   * by until the end. `work` may answer at once or with a promise.
+   */
+  unjudged<T>(work: () => T): T;
   savepoint(): StorageSavepoint;
   /** Forgets it and those after it. */
   releaseSavepoint(savepoint: StorageSavepoint): void;
@@ -375,6 +381,11 @@ export interface Storage {
   tableVersion(tableId: number): number;
   /** Resolves when no background work (lazy deletion after flush or truncate) is left. */
   idle(): Promise<void>;
+  /**
+   * Called once when a write of the hot store has failed (53100 or 58030). From then on every write is refused with that error, reads
+   * go on; only closing this storage and opening it again tells what has become of what was being written.
+   */
+  onFailure(listener: (failure: PgError) => void): void;
   close(): Promise<void>;
 }
 

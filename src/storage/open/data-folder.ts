@@ -1,18 +1,26 @@
-import { mkdir, open, readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readFile, readdir, rename } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { PgError, SqlState } from '../../base/index.ts';
 
 /** Changes when an older server could misread the data folder. */
 export const dataFormat = 1;
 const markerName = 'pgtide.json';
+/** The marker before it is renamed: all that a power loss at the very first start may leave. */
+const unfinishedName = `${markerName}.new`;
 
 /**
  * Makes sure that the folder is ours: creates it with a marker when it is absent or empty.
  * Errors (FATAL): 58P01 when it holds something else, 55000 when its format is not ours.
  */
-export async function claimDataFolder(folder: string): Promise<void> {
+export async function claimDataFolder(dataDir: string): Promise<void> {
+  const folder = resolve(dataDir);
   try {
-    await mkdir(folder, { recursive: true });
+    const made = await mkdir(folder, { recursive: true });
+    // The new folders' own names.
+    for (let at = folder; made !== undefined && at !== dirname(made);) {
+      at = dirname(at);
+      await syncFolder(at);
+    }
   } catch (error) {
     throw fatal(
       SqlState.ioError,
@@ -22,7 +30,7 @@ export async function claimDataFolder(folder: string): Promise<void> {
   const path = join(folder, markerName);
   const marker = await readMarker(path);
   if (marker === undefined) {
-    const files = await readdir(folder);
+    const files = (await readdir(folder)).filter((name) => name !== unfinishedName);
     if (files.length > 0)
       throw fatal(
         SqlState.undefinedFile,
@@ -57,13 +65,15 @@ async function readMarker(path: string): Promise<unknown> {
 }
 
 async function writeMarker(path: string, folder: string): Promise<void> {
-  const file = await open(path, 'w');
+  const unfinished = join(folder, unfinishedName);
+  const file = await open(unfinished, 'w');
   try {
     await file.writeFile(`${JSON.stringify({ product: 'pgtide', format: dataFormat })}\n`);
     await file.sync();
   } finally {
     await file.close();
   }
+  await rename(unfinished, path);
   await syncFolder(folder);
 }
 

@@ -15,6 +15,7 @@ import type { InternalTransaction } from '../txn/transaction.ts';
 import { beginTransaction } from '../txn/transaction.ts';
 import type { Storage, StorageTransaction, StoredTable } from '../types.ts';
 import type { EngineParts } from './engine.ts';
+import type { FolderLock } from './folder-lock.ts';
 import { serialWork } from './serial.ts';
 
 /** What a table's rows are found by. */
@@ -27,6 +28,7 @@ export function makeStorage(
   parts: EngineParts,
   coldRoot: string,
   duckdb: FilesDuckdb,
+  lock: FolderLock | undefined,
 ): Storage & { resume(cleaning: readonly number[], moving: readonly number[]): void } {
   const { engine, sequences } = parts;
   const { store, sequencer } = engine;
@@ -124,6 +126,7 @@ export function makeStorage(
     async idle() {
       await parts.idle();
     },
+    onFailure: (listener) => sequencer.onFailure(listener),
     resume(cleaning, moving) {
       for (const tableId of cleaning) engine.background(clean(tableId));
       for (const tableId of moving) engine.background(removeMoved(engine, tableId));
@@ -135,9 +138,13 @@ export function makeStorage(
         if (sequences.dirty)
           await sequencer.submit({ sync: true, takesSeq: false, write: () => undefined });
       }
-      await sequencer.stop();
-      await duckdb.close();
-      await store.close();
+      try {
+        await sequencer.stop();
+      } finally {
+        await duckdb.close();
+        await store.close();
+        await lock?.release();
+      }
     },
   };
 }

@@ -9,6 +9,12 @@ import { decodeRecord, encodeRecord } from '../records.ts';
 /** A group takes no further commit once it is this large; later ones wait for the next. */
 export const groupBytesMax = 8 * 1024 * 1024;
 
+/**
+ * How long a commit that did not wait for its sync (synchronous_commit = off) may be lost by a power loss: within this time
+ * after it, a sync begins that takes everything before it along. PostgreSQL's wal_writer_delay, of which it promises three.
+ */
+export const asynchronousCommitDelayMs = 200;
+
 /** Counters that never go back; saved with every group. */
 export interface Counters {
   /** Last commit sequence number given out. */
@@ -74,7 +80,9 @@ export interface Sequencer {
   onGroup(contribute: (writer: CommitWriter) => void): void;
   /** Why nothing is accepted any more. */
   readonly failure: PgError | undefined;
-  /** Waits for all accepted commits, then accepts no more. */
+  /** Called once when a write has failed, before those who wait for it are told. */
+  onFailure(listener: (failure: PgError) => void): void;
+  /** Waits until all accepted commits are written and synced, then accepts no more. */
   stop(): Promise<void>;
 }
 
@@ -86,6 +94,10 @@ export function createSequencer(store: HotStore): Sequencer {
   let scheduled = false;
   let failure: PgError | undefined;
   let stopped = false;
+  /** Whether batches have been written that no sync has followed, and the timer of the one that will. */
+  let unsynced = false;
+  let syncTimer: NodeJS.Timeout | undefined;
+  const failureListeners: ((failure: PgError) => void)[] = [];
   const room: (() => void)[] = [];
   const idle: (() => void)[] = [];
   const beforeWrite: (() => void)[] = [];
@@ -153,6 +165,8 @@ export function createSequencer(store: HotStore): Sequencer {
       return;
     }
     inFlight = undefined;
+    unsynced = !group.sync;
+    if (unsynced) syncTimer ??= setTimeout(syncLater, asynchronousCommitDelayMs).unref();
     for (const waiter of group.waiting) {
       if (waiter.request.takesSeq) appliedSeq = waiter.seq;
       waiter.request.written?.(waiter.seq);
@@ -162,12 +176,27 @@ export function createSequencer(store: HotStore): Sequencer {
     if (gathering === undefined) for (const wake of idle.splice(0)) wake();
   }
 
+  /** Synced by a later group meanwhile, the better. */
+  function syncLater(): void {
+    syncTimer = undefined;
+    // A failure is everybody's, see `fail`.
+    if (unsynced && failure === undefined && !stopped) syncNow().catch(() => undefined);
+  }
+
+  function syncNow(): Promise<number> {
+    return sequencer.submit({ sync: true, takesSeq: false, write: () => undefined });
+  }
+
   function fail(group: Group, error: unknown): void {
     failure = writeFailure(error);
+    clearTimeout(syncTimer);
     // The group stays "in flight": whether it is on disk is unknown, and readers see what the store has.
-    const lost = [...group.waiting, ...(gathering?.waiting ?? [])];
+    const refused = gathering?.waiting ?? [];
     gathering = undefined;
-    for (const waiter of lost) waiter.reject(failure);
+    for (const listener of failureListeners) listener(failure);
+    for (const waiter of group.waiting) waiter.reject(unknownOutcome(failure));
+    // These never came near the disk.
+    for (const waiter of refused) waiter.reject(failure);
     for (const wake of room.splice(0)) wake();
     for (const wake of idle.splice(0)) wake();
   }
@@ -232,9 +261,12 @@ export function createSequencer(store: HotStore): Sequencer {
     get failure() {
       return failure;
     },
+    onFailure: (listener) => void failureListeners.push(listener),
     async stop() {
       while (failure === undefined && (gathering !== undefined || inFlight !== undefined))
         await new Promise<void>((resolve) => idle.push(resolve));
+      if (unsynced && failure === undefined) await syncNow();
+      clearTimeout(syncTimer);
       stopped = true;
     },
   };
@@ -269,8 +301,20 @@ function writeFailure(error: unknown): PgError {
       ? `could not write to the data folder: no space left on device`
       : `could not write to the data folder: ${text}`,
     {
-      detail: 'Whether the last transactions were committed is unknown.',
-      hint: 'Nothing more is written until the server is restarted; reads go on.',
+      hint: 'Nothing is written until the server has recovered, which it tries by itself; reads go on.',
+    },
+  );
+}
+
+/** What the client of a commit is told that was being written: its connection ends with this. */
+function unknownOutcome(failure: PgError): PgError {
+  return new PgError(
+    SqlState.connectionFailure,
+    'terminating connection because the outcome of the transaction is unknown',
+    {
+      severity: 'FATAL',
+      detail: `It may have been committed or not: ${failure.message}.`,
+      hint: 'In a moment you should be able to reconnect to the database and look.',
     },
   );
 }

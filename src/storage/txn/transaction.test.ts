@@ -338,7 +338,7 @@ test('after a failed write nothing is accepted, and reads go on', async () => {
   full = true;
   const lost = own.begin();
   await lost.insert(table, '', [2, 'lost']);
-  await expect(lost.commit({ sync: true })).rejects.toMatchObject({ code: '53100' });
+  await expect(lost.commit({ sync: true })).rejects.toMatchObject({ code: '08006' });
   full = false;
   const next = own.begin();
   await next.insert(table, '', [3, 'refused']);
