@@ -12,12 +12,14 @@ export function fireStatementEvents(
   execution: Execution,
 ): Promise<void> | undefined {
   const { queue } = execution.constraints;
-  const slow: ConstraintEvent[] = [];
-  for (const event of list.events) {
-    if (queue.defers(event)) queue.add(event, execution.catalog);
-    else if (event.kind !== 'reference' || !parentIsThere(event, execution)) slow.push(event);
-  }
-  return slow.length === 0 ? undefined : fire(slow, execution);
+  return execution.transaction.unjudged(() => {
+    const slow: ConstraintEvent[] = [];
+    for (const event of list.events) {
+      if (queue.defers(event)) queue.add(event, execution.catalog);
+      else if (event.kind !== 'reference' || !parentIsThere(event, execution)) slow.push(event);
+    }
+    return slow.length === 0 ? undefined : fire(slow, execution);
+  });
 }
 
 /** Fires what waits and is deferred no longer, or (at COMMIT) all that waits. */
@@ -25,7 +27,8 @@ export async function fireDeferred(
   which: 'immediate' | 'all',
   execution: Execution,
 ): Promise<void> {
-  await fire(execution.constraints.queue.take(which), execution);
+  const events = execution.constraints.queue.take(which);
+  await execution.transaction.unjudged(() => fire(events, execution));
 }
 
 /**

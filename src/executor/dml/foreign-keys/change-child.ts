@@ -38,6 +38,8 @@ export async function changeChild(
   assert(row !== 'skipped', 'a lock that is waited for');
   if (transaction.isolation !== 'read committed' && row?.seq !== read.seq) throw concurrentChange();
   if (row === undefined || !hasKey(key.children, row, wanted)) return;
+  // heap_update's crosscheck: what the transaction's snapshot does not show is not the transaction's to change.
+  if (!transaction.sees(row)) throw concurrentChange();
   if (deletes) {
     await transaction.delete(stored, row, statement.hardDelete ? 'hard' : 'soft');
     events.deleted(row);

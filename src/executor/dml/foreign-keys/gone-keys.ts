@@ -77,7 +77,6 @@ async function readAhead(
 /**
  * The rows that refer to each of some keys, all that are committed by now: the keys' rows are locked, so that whoever referred
  * to them has committed before.
- * @throws 40001 when there is one that the transaction's snapshot does not show
  */
 async function findChildren(
   key: PreparedKey,
@@ -85,11 +84,8 @@ async function findChildren(
   keys: readonly Row[],
   execution: Execution,
 ): Promise<StoredRow[][]> {
-  const { transaction } = execution;
   const where = childrenOf(key, userId, execution);
-  const found = await transaction.newest(() => rowsOfKeys(key.children, execution, where, keys));
-  if (!found.flat().every((row) => transaction.sees(row))) throw concurrentChange();
-  return found;
+  return execution.transaction.newest(() => rowsOfKeys(key.children, execution, where, keys));
 }
 
 /** Where children are looked for: in user tables of a shared parent, at everyone who has rows, committed or this transaction's. */

@@ -1,3 +1,4 @@
+import { assert } from '../../../base/index.ts';
 import type { StoredRow } from '../../../storage/types.ts';
 import type { Row } from '../../../types/value.ts';
 import type { Execution } from '../../run-plan.ts';
@@ -6,7 +7,7 @@ import { hasNull } from '../constraint-events/key-text.ts';
 import { hasKey, rowsOfKeys, rowsWithKey } from '../constraint-events/key-lookup.ts';
 import type { PreparedKey } from './prepared-key.ts';
 import { parentUser, prepareKey } from './prepared-key.ts';
-import { concurrentChange, missingParent } from './violations.ts';
+import { concurrentChange, missingParent, readWriteConflict } from './violations.ts';
 
 /** From so many parents on that are not hot, one pass over them is made instead of a look-up each. */
 const batchedLookupsMin = 32;
@@ -31,7 +32,9 @@ export function parentIsThere(event: ReferenceEvent, execution: Execution): bool
   if (row === undefined || row === 'unknown') return false;
   const locked = transaction.lockRowSync(stored, row.key, 'keyShare');
   return (
-    locked !== undefined && locked !== 'unknown' && isParent(key, row, locked, wanted, execution)
+    locked !== undefined &&
+    locked !== 'unknown' &&
+    isParent(key, row, locked, wanted, execution, false)
   );
 }
 
@@ -42,9 +45,15 @@ function isParent(
   locked: StoredRow | undefined,
   wanted: Row,
   execution: Execution,
+  waited: boolean,
 ): boolean {
   const { isolation } = execution.transaction;
-  if (isolation !== 'read committed' && locked?.seq !== read.seq) throw concurrentChange();
+  if (isolation !== 'read committed' && locked?.seq !== read.seq) {
+    // Gone before it was asked for: who took it away goes before this transaction, and after it.
+    const gone = locked === undefined || locked.deleted;
+    const before = isolation === 'serializable' && !waited && gone;
+    throw before ? readWriteConflict() : concurrentChange();
+  }
   return locked !== undefined && hasKey(key.parents, locked, wanted);
 }
 
@@ -118,12 +127,15 @@ async function withoutParent(
     for (const [i, { event, wanted }] of list.entries()) {
       execution.signal.throwIfAborted();
       const [row] = batched?.[i] ?? (await rowsWithKey(key.parents, execution, userId, wanted));
-      const locked =
-        row === undefined
-          ? undefined
-          : await transaction.lockRow(stored, row.key, 'keyShare', 'wait');
-      const there =
-        row !== undefined && locked !== 'skipped' && isParent(key, row, locked, wanted, execution);
+      if (row === undefined) {
+        missing.add(event);
+        continue;
+      }
+      let locked = await transaction.lockRow(stored, row.key, 'keyShare', 'skip');
+      const waited = locked === 'skipped';
+      if (waited) locked = await transaction.lockRow(stored, row.key, 'keyShare', 'wait');
+      assert(locked !== 'skipped', 'a lock that is waited for');
+      const there = isParent(key, row, locked, wanted, execution, waited);
       if (!there) missing.add(event);
     }
   }

@@ -73,3 +73,11 @@ export function concurrentChange(): PgError {
     'could not serialize access due to concurrent update',
   );
 }
+
+export function readWriteConflict(): PgError {
+  return new PgError(
+    SqlState.serializationFailure,
+    'could not serialize access due to read/write dependencies among transactions',
+    { hint: 'The transaction might succeed if retried.' },
+  );
+}
