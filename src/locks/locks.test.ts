@@ -179,6 +179,24 @@ test('a lock given back early is not given back again', () => {
   expect(locks.held(b, 'row', 'r')).toBe(rowModes.update);
 });
 
+test('many are given back at once, those before the mark stay', async () => {
+  const { locks, owners } = sessions(2);
+  const [a, b] = owners;
+  locks.tryAcquire(a, 'row', 'first', rowModes.update);
+  const mark = a.mark();
+  for (const name of ['x', 'y', 'z']) locks.tryAcquire(a, 'row', name, rowModes.update);
+  const waiting = locks.acquire(b, 'row', 'y', rowModes.share);
+  locks.releaseSince(a, mark, 'row', new Set(['first', 'x', 'y']));
+  expect(await now(waiting)).toBe('granted');
+  const held = (name: string): boolean => locks.held(a, 'row', name) !== 0;
+  expect(['first', 'x', 'y', 'z'].filter(held)).toEqual(['first', 'z']);
+  a.releaseTo(mark);
+  expect(held('z')).toBe(false);
+  a.releaseAll();
+  b.releaseAll();
+  expect(locks.count('row')).toBe(0);
+});
+
 test('locks of one session do not stand in its own way', () => {
   const locks = createLockManager();
   const backend = locks.backend(1);

@@ -11,7 +11,7 @@ import {
   setMask,
 } from './lock.ts';
 import { conflictMask, exclusive, modeName, shared } from './modes.ts';
-import type { Backend, LockOwner, LockSpace, LockStatus } from './types.ts';
+import type { Backend, LockMark, LockOwner, LockSpace, LockStatus } from './types.ts';
 
 /**
  * The lock manager: who holds what, who waits for whom. Locks are in memory alone, as PostgreSQL's are: after a crash no
@@ -38,6 +38,16 @@ export interface LockManager {
   held(owner: LockOwner, space: LockSpace, name: LockName): number;
   /** Gives back modes before the owner ends: a session's lock, or one that turned out to be needless. */
   release(owner: LockOwner, space: LockSpace, name: LockName, mask: number): void;
+  /**
+   * Gives back those of the owner's locks with these names that were taken since the mark, which must be its last one: what
+   * protects them from now on is elsewhere.
+   */
+  releaseSince(
+    owner: LockOwner,
+    mark: LockMark,
+    space: LockSpace,
+    names: ReadonlySet<LockName>,
+  ): void;
   /** Process ids that the session waits for. */
   blocking(processId: number): readonly number[];
   /** Locks of a space that are held or waited for. */
@@ -260,6 +270,24 @@ export function createLockManager(): LockManager {
         own.heldMasks[i]! &= ~mask;
       }
       drop(lock, own, had);
+    },
+    releaseSince: (owner, mark, space, names) => {
+      const { held, heldMasks } = state(owner);
+      const dropped: [Lock, number][] = [];
+      let kept = mark;
+      for (let i = mark; i < held.length; i++) {
+        const lock = held[i]!;
+        const mask = heldMasks[i]!;
+        if (lock.space === space && names.has(lock.name)) {
+          dropped.push([lock, mask]);
+        } else {
+          held[kept] = lock;
+          heldMasks[kept++] = mask;
+        }
+      }
+      held.length = kept;
+      heldMasks.length = kept;
+      for (const [lock, mask] of dropped) if (mask !== 0) drop(lock, state(owner), mask);
     },
     blocking: (processId) => {
       for (const backend of waitingBackends) {

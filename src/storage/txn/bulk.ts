@@ -112,11 +112,25 @@ function submitSpill(
         countRows(engine.tableState(overlay.table.tableId), overlay);
         for (const entry of overlay.index.values()) writer.put(entry.key, entry.tail!);
       }
+      releaseSpilled(state, spilled);
     },
     written() {
       for (const table of states) table.settled++;
     },
   });
+}
+
+/** Rows and keys in the store tell by their bulk id whose they are: so many locks need not be kept. */
+function releaseSpilled(
+  { engine, owner, savepoints }: TransactionState,
+  spilled: readonly TableOverlay[],
+): void {
+  const names = new Set<string>();
+  for (const overlay of spilled) {
+    for (const text of overlay.rows.keys()) names.add(text);
+    for (const text of overlay.index.keys()) names.add(text);
+  }
+  engine.locks.releaseSince(owner, savepoints.at(-1)?.locks ?? 0, 'row', names);
 }
 
 /** The id under which the transaction spills now. */

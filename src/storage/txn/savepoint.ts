@@ -11,7 +11,11 @@ export function setSavepoint(state: TransactionState): Savepoint {
     state.undo = [];
     for (const overlay of state.overlays.values()) overlay.undo = state.undo;
   }
-  const savepoint = { undo: state.undo.length, bulks: state.bulkIds.length };
+  const savepoint = {
+    undo: state.undo.length,
+    bulks: state.bulkIds.length,
+    locks: state.owner.mark(),
+  };
   state.savepoints.push(savepoint);
   state.bulkId = 0;
   return savepoint;
@@ -27,7 +31,7 @@ export function releaseSavepoint(state: TransactionState, savepoint: Savepoint):
   for (const overlay of state.overlays.values()) overlay.undo = undefined;
 }
 
-/** Takes back what was done since the savepoint, which stays; those after it are gone. */
+/** Takes back what was done and locked since the savepoint, which stays; those after it are gone. */
 export async function rollbackToSavepoint(
   state: TransactionState,
   savepoint: Savepoint,
@@ -45,4 +49,5 @@ export async function rollbackToSavepoint(
     await removeBulk(state.engine, bulkId);
     state.engine.bulkOwners.delete(bulkId);
   }
+  state.owner.releaseTo(savepoint.locks);
 }

@@ -1,4 +1,4 @@
-import type { LockManager, LockOwner } from '../../locks/index.ts';
+import type { LockMark, LockOwner } from '../../locks/index.ts';
 import type { Engine } from '../engine.ts';
 import type { IsolationLevel, StoredTable } from '../types.ts';
 import type { PointContext } from '../tiered/point-read.ts';
@@ -14,6 +14,7 @@ export interface Savepoint {
   /** Entries of the undo log. */
   readonly undo: number;
   readonly bulks: number;
+  readonly locks: LockMark;
 }
 
 /** What one transaction has done so far. */
@@ -67,8 +68,6 @@ export function transactionState(
     unchangedSince: undefined,
   };
 }
-
-export const locksOf = (state: TransactionState): LockManager => state.engine.locks;
 
 export function overlayOf(state: TransactionState, table: StoredTable): TableOverlay {
   let overlay = state.overlays.get(table.tableId);

@@ -1,6 +1,5 @@
 import { assert, notSupported } from '../../base/index.ts';
 import { rowModes, written } from '../../locks/index.ts';
-import type { LockMark } from '../../locks/index.ts';
 import type { Row, Value } from '../../types/value.ts';
 import type { Engine } from '../engine.ts';
 import { keyText } from '../keys/buffer.ts';
@@ -31,6 +30,7 @@ import type { Reader } from './reader.ts';
 import { createReader } from './reader.ts';
 import { releaseSavepoint, rollbackToSavepoint, setSavepoint } from './savepoint.ts';
 import { closeReads, openReads } from './serializable.ts';
+import type { ReadSet } from './serializable.ts';
 import type { Savepoint, TransactionState } from './state.ts';
 import { latestContext, overlayOf, transactionState } from './state.ts';
 import { truncateTable } from './truncate.ts';
@@ -61,7 +61,9 @@ export function beginTransaction(
   );
   let reader: Reader | undefined;
   let open = true;
+  let judged = true;
 
+  const judgedReads = (): ReadSet | undefined => (judged ? state.reads : undefined);
   const check = (): void => assert(open, 'a call to a transaction that has ended');
   /** For what reads or changes rows. */
   const checkRows = (): void => {
@@ -150,7 +152,7 @@ export function beginTransaction(
       if (state.spills.length > 0) await settleSpills(state);
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
       const runtime = engine.runtime(table);
-      state.reads?.key(table, full);
+      judgedReads()?.key(table, full);
       const row = await lookupRow(pointContext(table), runtime, userOfKey(table, full), full);
       return row === 'foreign' ? undefined : row;
     },
@@ -159,7 +161,7 @@ export function beginTransaction(
       if (state.spills.length > 0) return 'unknown';
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
       const runtime = engine.runtime(table);
-      state.reads?.key(table, full);
+      judgedReads()?.key(table, full);
       const found = lookupHot(pointContext(table), runtime, userOfKey(table, full), full);
       if (found.kind === 'cold?') return 'unknown';
       return found.kind === 'row' ? found.row : undefined;
@@ -169,7 +171,7 @@ export function beginTransaction(
       if (state.spills.length > 0) await settleSpills(state);
       const runtime = engine.runtime(table);
       const full = runtime.keyOfValues(userId, key);
-      state.reads?.key(table, full);
+      judgedReads()?.key(table, full);
       const row = await lookupRow(pointContext(table), runtime, userId, full, options?.stats);
       return row === 'foreign' || row?.deleted === true ? undefined : row;
     },
@@ -178,7 +180,7 @@ export function beginTransaction(
       if (state.spills.length > 0) return 'unknown';
       const runtime = engine.runtime(table);
       const full = runtime.keyOfValues(userId, key);
-      state.reads?.key(table, full);
+      judgedReads()?.key(table, full);
       const found = lookupHot(pointContext(table), runtime, userId, full);
       switch (found.kind) {
         case 'row':
@@ -192,12 +194,16 @@ export function beginTransaction(
     },
     scan(table, options) {
       check();
-      state.reads?.scan(engine.runtime(table), options.scope, options.predicates ?? []);
+      judgedReads()?.scan(engine.runtime(table), options.scope, options.predicates ?? []);
       return later((context) => scanRows(context, engine.runtime(table), options));
     },
     indexLookup(table, index, userId, values, options = {}) {
       check();
-      state.reads?.scan(engine.runtime(table), { kind: 'one', userId }, equalities(index, values));
+      judgedReads()?.scan(
+        engine.runtime(table),
+        { kind: 'one', userId },
+        equalities(index, values),
+      );
       return later((context) =>
         indexRows(context, engine.runtime(table), index, userId, values, options),
       );
@@ -227,13 +233,13 @@ export function beginTransaction(
     async lockRow(table, key, mode, wait) {
       checkRows();
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
-      state.reads?.key(table, full);
+      judgedReads()?.key(table, full);
       return await lockRow(state, engine.runtime(table), full, mode, wait);
     },
     lockRowSync(table, key, mode) {
       checkRows();
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
-      state.reads?.key(table, full);
+      judgedReads()?.key(table, full);
       const mark = state.owner.mark();
       if (!engine.locks.tryAcquire(state.owner, 'row', keyText(full), rowModes[mode]))
         return 'unknown';
@@ -250,6 +256,22 @@ export function beginTransaction(
       const text = keyText(inKeyspace(Keyspace.rows, table.tableId, key));
       if ((engine.locks.held(state.owner, 'row', text) & written) === 0)
         engine.locks.release(state.owner, 'row', text, rowModes[mode]);
+    },
+    unjudged(work) {
+      if (!judged || state.reads === undefined) return work();
+      judged = false;
+      const restore = (): void => {
+        judged = true;
+      };
+      try {
+        const result = work();
+        if (result instanceof Promise) return result.finally(restore) as typeof result;
+        restore();
+        return result;
+      } catch (error) {
+        restore();
+        throw error;
+      }
     },
     async newest(read) {
       check();
@@ -271,17 +293,15 @@ export function beginTransaction(
     },
     savepoint() {
       check();
-      return { storage: setSavepoint(state), locks: state.owner.mark() } satisfies Mark;
+      return setSavepoint(state);
     },
     releaseSavepoint(savepoint) {
       check();
-      releaseSavepoint(state, (savepoint as Mark).storage);
+      releaseSavepoint(state, savepoint as Savepoint);
     },
     async rollbackTo(savepoint) {
       check();
-      const { storage, locks } = savepoint as Mark;
-      await rollbackToSavepoint(state, storage);
-      state.owner.releaseTo(locks);
+      await rollbackToSavepoint(state, savepoint as Savepoint);
     },
     async truncate(table, scope) {
       checkRows();
@@ -348,12 +368,6 @@ export function beginTransaction(
       close();
     },
   };
-}
-
-/** What savepoint() gives out. */
-interface Mark {
-  readonly storage: Savepoint;
-  readonly locks: LockMark;
 }
 
 /** What an index look-up reads. NULLs narrow nothing. */
