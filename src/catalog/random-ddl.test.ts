@@ -51,14 +51,19 @@ async function describePlain(): Promise<Description> {
   return (await plain.query(describeSql, undefined, new Map())).rows;
 }
 
+const inOrder = (a: string | null, b: string | null): number => ((a ?? '') < (b ?? '') ? -1 : 1);
+
 /** The snapshot says what the mirror says: tables with columns and indexes, sequences with their parameters. */
 function expectSnapshot(snapshot: CatalogSnapshot, description: Description): void {
   const named = (of: { readonly namespace: string; readonly name: string }): string =>
     `${of.namespace}.${of.name}`;
   const kind = (relkind: string): (string | null)[] =>
-    description.filter((row) => row[1] === relkind).map((row) => row[0] ?? null);
-  expect(snapshot.tables.map(({ stored }) => named(stored)).sort()).toEqual(kind('r').sort());
-  expect(snapshot.sequences.map(named).sort()).toEqual(kind('S').sort());
+    description
+      .filter((row) => row[1] === relkind)
+      .map((row) => row[0] ?? null)
+      .sort(inOrder);
+  expect(snapshot.tables.map(({ stored }) => named(stored)).sort(inOrder)).toEqual(kind('r'));
+  expect(snapshot.sequences.map(named).sort(inOrder)).toEqual(kind('S'));
   for (const table of snapshot.tables) {
     expect(snapshot.table(table.relid)).toBe(table);
     const [, , , , columns, , indexes] = description.find((row) => row[0] === named(table.stored))!;
@@ -67,8 +72,8 @@ function expectSnapshot(snapshot: CatalogSnapshot, description: Description): vo
     const { primaryKeyName } = table.stored;
     const known = table.stored.indexes.map((index) => index.name);
     if (primaryKeyName !== undefined) known.push(primaryKeyName);
-    const mirrored = [...(indexes ?? '').matchAll(/INDEX (\S+) ON/g)].map((match) => match[1]);
-    expect(known.sort()).toEqual(mirrored.sort());
+    const mirrored = [...(indexes ?? '').matchAll(/INDEX (\S+) ON/g)].map((match) => match[1]!);
+    expect(known.sort(inOrder)).toEqual(mirrored.sort(inOrder));
   }
   for (const sequence of snapshot.sequences) {
     const row = description.find((one) => one[0] === named(sequence))!;
@@ -151,6 +156,14 @@ interface Mark {
 test(`the catalog is as PostgreSQL's after every step, seed ${seed}`, async () => {
   const next = generator(seed);
   const log: string[] = [];
+  /** A failure comes with what led to it. */
+  const told = (check: () => void): void => {
+    try {
+      check();
+    } catch (error) {
+      throw new Error(`after\n${log.join(';\n')}`, { cause: error });
+    }
+  };
   let committed = await describePlain();
   let ran = 0;
   let failed = 0;
@@ -164,7 +177,7 @@ test(`the catalog is as PostgreSQL's after every step, seed ${seed}`, async () =
     const same = async (): Promise<void> => {
       const expected = await describePlain();
       const found = await ddl.hold(() => ours.rows(describeSql));
-      expect(found, log.join(';\n')).toEqual(expected);
+      told(() => expect(found).toEqual(expected));
       expectSnapshot(ddl.snapshot, expected);
     };
     for (let steps = 5 + next(14); steps > 0 && !over; steps--) {
@@ -198,7 +211,7 @@ test(`the catalog is as PostgreSQL's after every step, seed ${seed}`, async () =
         ran++;
         // What PostgreSQL takes and we do not: it is not there then, in either.
         const refused = expected === undefined && found === '0A000';
-        if (!refused) expect(found, log.join(';\n')).toBe(expected);
+        if (!refused) told(() => expect(found).toBe(expected));
         if (found !== undefined) {
           failed++;
           const mark = marks.at(-1);
@@ -224,9 +237,8 @@ test(`the catalog is as PostgreSQL's after every step, seed ${seed}`, async () =
       await transaction.commit();
     }
     committed = await describePlain();
-    expect(await ours.catalog.shared(() => ours.rows(describeSql)), log.join(';\n')).toEqual(
-      committed,
-    );
+    const after = await ours.catalog.shared(() => ours.rows(describeSql));
+    told(() => expect(after).toEqual(committed));
     expectSnapshot(ours.catalog.current, committed);
   }
   expect(ran - failed).toBeGreaterThan(transactions);

@@ -22,9 +22,8 @@ export async function openTestCatalog(storage: Storage): Promise<TestCatalog> {
   const open = async (): Promise<PgliteHandle> =>
     openPglite({ name: 'analyzer', templateTar: await clusterTemplate() });
   let mirror = await open();
-  const rows = async (sql: string): Promise<(string | null)[][]> => [
-    ...(await mirror.query(sql, undefined, new Map())).rows.map((row) => [...row]),
-  ];
+  const rows = async (sql: string): Promise<(string | null)[][]> =>
+    (await mirror.query(sql, undefined, new Map())).rows.map((row) => [...row]);
   const catalog = await openCatalog({
     storage,
     locks: storage.locks,

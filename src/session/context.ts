@@ -109,16 +109,17 @@ function sessionSequences(session: SessionState): SessionSequences {
       const of = sequence(relid);
       const value = named(of, () => engine.storage.sequences.nextval(of.sequenceId));
       transaction.usedSequence();
-      session.currentValues.set(relid, value);
-      session.lastSequence = relid;
+      session.currentValues.set(of.sequenceId, value);
+      session.lastSequence = of.sequenceId;
       return value;
     },
     currval: (relid) => {
-      const value = session.currentValues.get(relid);
+      const of = sequence(relid);
+      const value = session.currentValues.get(of.sequenceId);
       if (value !== undefined) return value;
       throw new PgError(
         SqlState.objectNotInPrerequisiteState,
-        `currval of sequence "${sequence(relid).name}" is not yet defined in this session`,
+        `currval of sequence "${of.name}" is not yet defined in this session`,
       );
     },
     lastval: () => {
@@ -140,7 +141,7 @@ function sessionSequences(session: SessionState): SessionSequences {
       }
       engine.storage.sequences.setval(of.sequenceId, value, isCalled);
       transaction.usedSequence();
-      if (isCalled) session.currentValues.set(relid, value);
+      if (isCalled) session.currentValues.set(of.sequenceId, value);
       return value;
     },
   };

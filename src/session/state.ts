@@ -124,7 +124,7 @@ export interface SessionState {
   roles: RoleFacts;
   /** Microseconds since 2000-01-01 UTC. */
   statementTime: bigint;
-  /** nextval's last results by sequence relid, and the last of all. */
+  /** nextval's last results by sequenceId, and the last of all. */
   readonly currentValues: Map<number, bigint>;
   lastSequence: number | undefined;
   /** Aborted by cancel, timeouts and termination, with the PgError to report. */
