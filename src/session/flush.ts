@@ -3,6 +3,7 @@ import type { FieldDescription } from '../analyzer/tree.ts';
 import type { CatalogTable } from '../catalog/types.ts';
 import { Oid } from '../types/oid.ts';
 import type { Value } from '../types/value.ts';
+import { lockNamed } from './lock-named.ts';
 import type { SessionState, StatementResult } from './state.ts';
 
 const columns: readonly (readonly [name: string, typeOid: number, typeSize: number])[] = [
@@ -41,11 +42,16 @@ export async function flushTable(
       'FLUSH TABLE cannot run inside a transaction block',
     );
   }
-  const table = typeof relid === 'number' ? transaction.catalog.table(relid) : undefined;
-  if (table === undefined) {
-    throw new PgError(SqlState.undefinedTable, 'there is no stored table of that name');
-  }
-  requireOwner(table, roles);
+  const find = (): CatalogTable => {
+    const found = typeof relid === 'number' ? transaction.catalog.table(relid) : undefined;
+    if (found === undefined) {
+      throw new PgError(SqlState.undefinedTable, 'there is no stored table of that name');
+    }
+    requireOwner(found, roles);
+    return found;
+  };
+  // As VACUUM's: readers and writers go on, DDL waits.
+  const table = await lockNamed(session, 'shareUpdateExclusive', () => Promise.resolve(find()));
   if (table.stored.kind === 'stream')
     throw notSupported('FLUSH of a stream table', {
       hint: 'Its rows go when their time to live ends.',

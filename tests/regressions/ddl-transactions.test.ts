@@ -237,6 +237,28 @@ describe('waiting', () => {
     expect(await renamed).toEqual([['new']]);
   });
 
+  test('FLUSH waits for a table that is being changed, and finds it as it has become', async () => {
+    await run('create table t (id int primary key); insert into t values (1)');
+    await run('begin; alter table t add column b int default 7');
+    const flushing = two.query('flush table t');
+    expect(await settled(flushing)).toBe(false);
+    await run('insert into t values (2, 8); commit');
+    await flushing;
+    expect(await rows('select * from t order by id')).toEqual([
+      [1, 7],
+      [2, 8],
+    ]);
+    expect(
+      await rows(
+        `select cold_rows from system.tables where table_name = 't' and namespace = current_schema()`,
+      ),
+    ).toEqual([['2']]);
+    await run('begin; drop table t');
+    const late = errorOf(two, 'flush table t');
+    await run('commit');
+    expect(await late).toMatchObject({ code: '42P01' });
+  });
+
   test('CASCADE locks what it changes', async () => {
     await run('create table p (id int primary key); create table c (p int references p)');
     await run('begin; drop table p cascade');
