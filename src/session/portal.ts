@@ -140,7 +140,7 @@ function fromBatches(
       }
     },
     sendNow: () => false,
-    drain: (limit) => feed.drain(limit),
+    drain: (limit) => feed.drain(limit, 'later'),
     rest: () => ({ feed, sent: sentInAll }),
     close: () => feed.close(),
   };

@@ -34,6 +34,8 @@ export type Fetched =
 export interface Cursor {
   /** Backward moves are allowed now. */
   readonly scrollable: boolean;
+  /** Of no use any more. */
+  readonly failed: boolean;
   /** All rows have been passed. */
   readonly atEnd: boolean;
   /** The row that it stands on. */
@@ -44,7 +46,7 @@ export interface Cursor {
   /** Up to `count` rows on (Infinity: all), without bringing them together. */
   forward(count: number): Promise<AsyncIterable<Row[]>>;
   /** Reads all that is left into memory: later writes are not seen. */
-  drain(): Promise<void>;
+  drain(errors: 'now' | 'later'): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -193,7 +195,7 @@ export function createCursor(options: CursorOptions): Cursor {
     if (rows === 0) {
       const onRow = !atStart && !atEnd;
       if (into === undefined) return onRow ? 1 : 0;
-      if (!onRow) return 0;
+      if (!onRow) return direction === 'backward' ? runBackward(0) : 0;
       // The row again: one back, one forward.
       runBackward(1);
       return runForward(1, into);
@@ -278,6 +280,9 @@ export function createCursor(options: CursorOptions): Cursor {
     get scrollable() {
       return kept !== undefined;
     },
+    get failed() {
+      return failed;
+    },
     get atEnd() {
       return atEnd;
     },
@@ -294,7 +299,10 @@ export function createCursor(options: CursorOptions): Cursor {
     },
     move: (direction, count) => call(() => run(direction, count)),
     forward,
-    drain: () => guarded(() => feed.drain(limit)),
+    drain: async (errors) => {
+      // One that has failed reads no more.
+      if (!failed || errors === 'now') await guarded(() => feed.drain(limit, errors));
+    },
     close: async () => {
       failed = true;
       kept = undefined;

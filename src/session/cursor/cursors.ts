@@ -4,6 +4,7 @@
  */
 import { PgError, SqlState } from '../../base/index.ts';
 import type { CursorTarget } from '../../planner/cursor-query.ts';
+import type { Statement } from '../../sql/index.ts';
 import type { ResultReader } from '../portal.ts';
 import type { SlotMap } from '../slot-map.ts';
 import type { Portal, SessionState } from '../state.ts';
@@ -11,6 +12,7 @@ import type { Participant } from '../transaction.ts';
 import type { Cursor } from './cursor.ts';
 import { createCursor } from './cursor.ts';
 import { guardOf } from './guard.ts';
+import { refuseInUse } from './refuse-in-use.ts';
 import { feedOfRows } from './row-feed.ts';
 import type { DrainLimit } from './row-feed.ts';
 
@@ -50,8 +52,11 @@ export interface Cursors extends Participant {
   release(portal: Portal): Promise<void>;
   /** The portal as a cursor. One of the protocol is begun if need be, and goes on as a cursor from where it is. */
   cursorOf(portal: Portal): Promise<OpenCursor>;
-  /** Reads what is half read into memory: before a statement that writes, whose writes it must not see. */
-  drain(): Promise<void>;
+  /**
+   * Reads what is half read into memory: before a statement that writes, whose writes it must not see.
+   * @throws 55006 when the statement takes a table away that is being read
+   */
+  beforeWrite(statement: Statement): Promise<void>;
   /** CLOSE ALL: every portal but the one that runs. */
   closeAll(running: unknown): Promise<void>;
   /** ROLLBACK TO: portals opened since `mark()` gave this. */
@@ -104,8 +109,8 @@ export function createCursors(host: CursorHost): Cursors {
   /** PreCommit_Portals: WITH HOLD ones get all their rows now, the others end. */
   async function beforeCommit(): Promise<void> {
     for (const portal of state.portals.values()) {
-      if (portal.open?.declared?.hold !== true) continue;
-      await portal.open.cursor.drain();
+      if (portal.open?.declared?.hold !== true || portal.open.cursor.failed) continue;
+      await portal.open.cursor.drain('now');
       state.portals.delete(portal.name);
       held.set(portal.name, portal);
       fresh.push(portal.name);
@@ -156,9 +161,13 @@ export function createCursors(host: CursorHost): Cursors {
       open++;
       return portal.open;
     },
-    drain: async () => {
-      for (const portal of state.portals.values()) {
-        if (portal.open !== undefined) await portal.open.cursor.drain();
+    beforeWrite: async (statement) => {
+      const reading = state.portals
+        .values()
+        .filter((portal) => portal.open !== undefined || readers.has(portal));
+      refuseInUse(state, statement, reading);
+      for (const portal of reading) {
+        if (portal.open !== undefined) await portal.open.cursor.drain('later');
         else await readers.get(portal)?.drain(drainLimitOf(state, portal.name));
       }
     },

@@ -76,9 +76,8 @@ export async function openQuery(
     // The first rows fix the snapshot: later statements of the transaction have their own.
     await guard(() => feed.prime());
   } catch (error) {
-    // PostgreSQL begins with the first FETCH, and only computes what is constant before.
+    // PostgreSQL begins with the first FETCH, which will meet the error; only what is constant it computes before.
     if (signal.aborted || query.jointree.items.length === 0) throw error;
-    return { feed: failing(error), guard, backward, targets, locked };
   }
   return { feed, guard, backward, targets, locked };
 }
@@ -108,9 +107,4 @@ async function allRows(
     default:
       throw notSupported('a cursor over this statement');
   }
-}
-
-function failing(error: unknown): RowFeed {
-  const fail = (): Promise<never> => Promise.reject(error);
-  return { prime: fail, take: fail, drain: fail, close: () => Promise.resolve() };
 }

@@ -3,12 +3,15 @@ import type { Row } from '../../types/value.ts';
 
 /** A result's rows, read once from front to end. Not re-entrant: one call at a time. */
 export interface RowFeed {
-  /** Gets the first rows ready: errors come now. */
+  /** Gets the first rows ready: an error comes now, and again when they are taken. */
   prime(): Promise<void>;
   /** The next rows, at least one and at most `rowsMax`; none: the end. */
   take(rowsMax: number): Promise<readonly Row[]>;
-  /** Reads the rest into memory, so that nothing that happens later can change it. @throws 54000 past `limit` */
-  drain(limit: DrainLimit): Promise<void>;
+  /**
+   * Reads the rest into memory, so that nothing that happens later can change it. A row that fails does so now, or `later`:
+   * when it is taken. @throws 54000 past `limit`
+   */
+  drain(limit: DrainLimit, errors: 'now' | 'later'): Promise<void>;
   /** Lets go of what the rows come from; there are no more then. */
   close(): Promise<void>;
 }
@@ -38,12 +41,20 @@ export function feedOf(
   let pending: (readonly Row[])[] = [];
   let at = 0;
   let ended = false;
+  /** What came in place of the next row. */
+  let failure: { readonly error: unknown } | undefined;
 
   async function read(): Promise<void> {
     check();
-    const next = await iterator.next();
-    if (next.done === true) ended = true;
-    else if (next.value.length > 0) pending.push(next.value);
+    if (failure !== undefined) throw failure.error;
+    try {
+      const next = await iterator.next();
+      if (next.done === true) ended = true;
+      else if (next.value.length > 0) pending.push(next.value);
+    } catch (error) {
+      failure = { error };
+      throw error;
+    }
   }
   async function prime(): Promise<void> {
     while (pending.length === 0 && !ended) await read();
@@ -63,11 +74,17 @@ export function feedOf(
       }
       return rows;
     },
-    drain: async (limit) => {
+    drain: async (limit, errors) => {
       let rows = pending.reduce((sum, batch) => sum + batch.length, -at);
-      while (!ended) {
+      while (!ended && (failure === undefined || errors === 'now')) {
         const before = pending.length;
-        await read();
+        try {
+          await read();
+        } catch (error) {
+          // A cancel is of the statement that runs.
+          check();
+          if (errors === 'now') throw error;
+        }
         if (pending.length > before) rows += pending.at(-1)!.length;
         if (rows > limit.rowsMax) throw drainLimitReached(limit);
       }
