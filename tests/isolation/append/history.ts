@@ -8,13 +8,20 @@ export type Level = 'read committed' | 'repeatable read' | 'serializable';
 
 export type Operation =
   /** The list as it was read, in its order; a key that is not there is the empty list. */
-  | { readonly kind: 'read'; readonly key: number; readonly values: readonly number[] }
+  | {
+      readonly kind: 'read';
+      readonly key: number;
+      readonly values: readonly number[];
+      /** By which statement, for people. */
+      readonly how?: string;
+    }
   /** `undone`: its savepoint was rolled back. */
   | {
       readonly kind: 'append';
       readonly key: number;
       readonly value: number;
       readonly undone?: boolean;
+      readonly how?: string;
     };
 
 export interface Transaction {
@@ -32,10 +39,11 @@ export interface Transaction {
 
 /** How a transaction reads in a report: `T3 (client 1): append 7→x1, read x1 = [7]`. */
 export function describeTransaction({ id, client, outcome, operations }: Transaction): string {
-  const words = operations.map((operation) =>
-    operation.kind === 'read'
-      ? `read k${operation.key} = [${operation.values.join(' ')}]`
-      : `append ${operation.value} to k${operation.key}${operation.undone === true ? ' (undone)' : ''}`,
-  );
+  const words = operations.map((operation) => {
+    const { kind, key, how } = operation;
+    const by = how === undefined ? '' : ` by ${how}`;
+    if (kind === 'read') return `read k${key} = [${operation.values.join(' ')}]${by}`;
+    return `append ${operation.value} to k${key}${operation.undone === true ? ' (undone)' : ''}${by}`;
+  });
   return `T${id} (client ${client}, ${outcome}): ${words.join(', ')}`;
 }

@@ -102,26 +102,33 @@ export class Lists {
   async upsert(session: pg.Client, random: Random): Promise<readonly Operation[]> {
     const { key, value } = this.next(random);
     await this.query(session, random, this.upsertText(), [key, value]);
-    return [{ kind: 'append', key, value }];
+    return [{ kind: 'append', key, value, how: 'upsert' }];
   }
 
   /** Appends in one of several ways; a way that reads first says what it read. */
   async append(session: pg.Client, random: Random, undone: boolean): Promise<readonly Operation[]> {
     const { table } = this;
     const { key, value } = this.next(random);
-    const appended: Operation = { kind: 'append', key, value, ...(undone && { undone }) };
+    const append = (how: string): Operation => ({
+      kind: 'append',
+      key,
+      value,
+      how,
+      ...(undone && { undone }),
+    });
     const way = undone ? random.below(3) : random.below(5);
     if (way === 0 || way === 1) {
       const where = way === 0 ? 'k' : 's';
       const update = `update ${table} set v = v || ${this.added} where ${where} = $1::int`;
       const { rowCount } = await this.query(session, random, update, [key, value]);
-      if (rowCount === 1) return [appended];
+      if (rowCount === 1) return [append(`update where ${where}`)];
     } else if (way === 2) {
       const update = `update ${table} set v = ${table}.v || ${this.added} from (select $1::int as k) as x where x.k = ${table}.k returning ${table}.k, ${table}.v`;
       const { rows } = await this.query(session, random, update, [key, value]);
       if (rows.length === 1) {
         const values = parse(rows[0]!.v);
-        return undone ? [appended] : [appended, { kind: 'read', key, values }];
+        const appended = append('update from');
+        return undone ? [appended] : [appended, { kind: 'read', key, values, how: 'returning' }];
       }
     } else if (way === 3) {
       // Read and written back: only the row lock keeps others from writing between.
@@ -132,11 +139,11 @@ export class Lists {
         const after = [...before, value].join(',');
         const whole = this.options.column === 'array' ? `'{${after}}'` : `'${after}'`;
         await session.query(`update ${table} set v = ${whole} where k = ${key}`);
-        return [{ kind: 'read', key, values: before }, appended];
+        return [{ kind: 'read', key, values: before, how: 'for update' }, append('update')];
       }
     }
     await this.query(session, random, this.upsertText(), [key, value]);
-    return [appended];
+    return [append('upsert')];
   }
 
   /** Reads one list, or all that are in use by one statement. */
@@ -150,25 +157,25 @@ export class Lists {
       const where =
         way === 2 ? 'where k between $1::int and $2::int' : 'where s >= $1::int and s <= $2::int';
       const { rows } = await this.query(session, random, `${columns} ${where}`, [least, most]);
-      return keys.map((key) => this.readOf(key, rows));
+      return keys.map((key) => this.readOf(key, rows, where));
     }
     const key = this.pickKey(random);
     const lock = way === 4 ? ' for share' : way === 5 ? ' for update' : '';
     const where = way === 1 ? 's' : 'k';
     const text = `${columns} where ${where} = $1::int${lock}`;
     const { rows } = await this.query(session, random, text, [key]);
-    return [this.readOf(key, rows)];
+    return [this.readOf(key, rows, `where ${where}${lock}`)];
   }
 
-  private readOf(key: number, rows: readonly Row[]): Operation {
+  private readOf(key: number, rows: readonly Row[], how: string): Operation {
     const found = rows.filter(({ k }) => k === key);
     if (found.length > 1) throw new Error(`two rows of key ${key} in one answer`);
-    return { kind: 'read', key, values: found[0] === undefined ? [] : parse(found[0].v) };
+    return { kind: 'read', key, values: found[0] === undefined ? [] : parse(found[0].v), how };
   }
 
   /** Every list there has been. */
   async readAll(session: pg.Client): Promise<readonly Operation[]> {
     const { rows } = await session.query<Row>(`select k, v from ${this.table}`);
-    return Array.from({ length: this.keysMade }, (_, key) => this.readOf(key, rows));
+    return Array.from({ length: this.keysMade }, (_, key) => this.readOf(key, rows, 'all'));
   }
 }

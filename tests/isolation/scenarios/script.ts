@@ -30,7 +30,7 @@ export interface Action {
 
 export interface Run {
   readonly actions: readonly Action[];
-  /** SQLSTATEs that pgtide may answer with where PostgreSQL does not. */
+  /** In what pgtide may differ: SQLSTATEs that one answers with and the other does not, `wait`, `again` (see oracle.test.ts). */
   readonly allowed: readonly string[];
 }
 
