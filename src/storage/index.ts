@@ -49,6 +49,8 @@ export interface OpenStorageOptions {
   readonly options?: {
     /** LevelDB's block cache. */
     readonly hotCacheBytes?: number;
+    /** After how many bytes the hot store goes on to a new log; for tests. */
+    readonly hotLogBytesMax?: number;
     /** A hot store to use instead of LevelDB in the data folder, for tests. */
     readonly hotStore?: HotStore;
     /** Puts something around the hot store, for tests. */
@@ -98,6 +100,7 @@ async function openLocked(
       (await openLevelStore(join(dataDir, 'hot'), {
         log,
         ...(options.hotCacheBytes === undefined ? {} : { cacheBytes: options.hotCacheBytes }),
+        ...(options.hotLogBytesMax === undefined ? {} : { logBytesMax: options.hotLogBytesMax }),
       })),
   );
   try {

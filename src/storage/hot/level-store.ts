@@ -5,6 +5,7 @@ import { checkFolder } from './check/folder.ts';
 import { writeStopRecord } from './check/stop-record.ts';
 import type { TableChecks } from './check/table-checks.ts';
 import { holdTables } from './check/table-checks.ts';
+import { createLevel } from './level-create.ts';
 import { cutLogs, tailMarkKey } from './level-recovery.ts';
 import { startNewLog } from './level-rotation.ts';
 import type { HotBatch, HotCursor, HotRange, HotSnapshot, HotStore } from './types.ts';
@@ -59,6 +60,11 @@ export async function openLevelStore(
     readonly logBytesMax?: number;
   } = {},
 ): Promise<HotStore> {
+  try {
+    await createLevel(folder);
+  } catch (error) {
+    throw openError(folder, error);
+  }
   const tables = await checkFolder(folder);
   await cutLogs(folder, options.log);
   const checks = holdTables(folder, tables);

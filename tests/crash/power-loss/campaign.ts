@@ -1,0 +1,203 @@
+/**
+ * One run of the workload, then many power losses at any moment of it: each must leave what some number of first transactions
+ * made, all those included that were acknowledged as synced, or longer ago than asynchronous commits may be lost.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../../../src/base/index.ts';
+import type { Storage } from '../../../src/storage/index.ts';
+import { openStorage } from '../../../src/storage/index.ts';
+import { asynchronousCommitDelayMs } from '../../../src/storage/txn/sequencer.ts';
+import { Violation } from '../client.ts';
+import type { Random } from '../random.ts';
+import { seededRandom } from '../random.ts';
+import { shimEnv } from '../shim/build.ts';
+import type { Loss } from '../shim/disk.ts';
+import { createDisk } from '../shim/disk.ts';
+import { operationsOf } from '../shim/journal.ts';
+import type { LogLine } from './model.ts';
+import { contentOf, fingerprint, logBytesMax, shared, tables } from './model.ts';
+
+const workload = fileURLToPath(new URL('workload-main.ts', import.meta.url));
+/** What asynchronous commits may be lost for: the delay, the sync's own time, and a busy machine. */
+const windowMs = 5 * asynchronousCommitDelayMs;
+const losses: readonly Loss[] = ['dropped', 'random', 'random', 'kept'];
+
+export interface PowerLossOptions {
+  readonly seed: string;
+  readonly transactions: number;
+  /** Moments at which the power is lost. */
+  readonly moments: number;
+  /** A pattern of paths whose syncs the disk forgets: a bug that must be found. */
+  readonly noSync?: string;
+}
+
+export interface PowerLossReport {
+  readonly operations: number;
+  readonly journalBytes: number;
+  readonly losses: number;
+}
+
+interface Expectation {
+  /** Fingerprints after each number of transactions. */
+  readonly states: readonly string[];
+  /** How many transactions must be there, and may be, when the power goes at a position of the journal. */
+  bounds(position: number): { readonly least: number; readonly most: number };
+}
+
+/** Throws a Violation at the first loss that leaves something else. */
+export async function runPowerLosses(options: PowerLossOptions): Promise<PowerLossReport> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'pgtide-power-')));
+  try {
+    const { journal, log } = await runWorkload(folder, options);
+    const expected = expectation(log);
+    const operations = [...operationsOf(journal)];
+    const random = seededRandom(`${options.seed}/losses`);
+    const moments = chooseMoments(operations, options.moments, random);
+    const disk = createDisk(join(folder, 'disk'));
+    let done = 0;
+    for (const [index, { operation, end }] of operations.entries()) {
+      if (moments.has(index)) {
+        // The power goes before this operation.
+        const position = operations[index - 1]?.end ?? 0;
+        for (const loss of losses) {
+          const image = join(folder, 'image');
+          await mkdir(image);
+          await disk.leave(image, loss, random);
+          await check(image, loss, position, expected, random).catch((error: unknown) => {
+            const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+            throw new Violation(
+              `seed ${options.seed}, power lost before operation ${index} (${operation.op}), ${loss}: ${what}`,
+            );
+          });
+          await rm(image, { recursive: true });
+          done++;
+        }
+      }
+      disk.apply(operation);
+      if (end > journal.length) break;
+    }
+    return { operations: operations.length, journalBytes: journal.length, losses: done };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function runWorkload(
+  folder: string,
+  { seed, transactions, noSync }: PowerLossOptions,
+): Promise<{ journal: Buffer; log: LogLine[] }> {
+  const root = join(folder, 'disk');
+  const journal = join(folder, 'journal');
+  const logFile = join(folder, 'log');
+  await mkdir(root);
+  const env = await shimEnv({ root, journal, ...(noSync === undefined ? {} : { noSync }) });
+  const args = [workload, join(root, 'data'), journal, logFile, seed, `${transactions}`];
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'inherit', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`the workload ended with ${code}: ${stderr}`);
+  const lines = (await readFile(logFile, 'utf8')).trim().split('\n');
+  return {
+    journal: await readFile(journal),
+    log: lines.map((line) => JSON.parse(line) as LogLine),
+  };
+}
+
+function expectation(log: readonly LogLine[]): Expectation {
+  const state = fingerprint();
+  const states = [state.value];
+  const begun: { readonly at: number; readonly ms: number; readonly sync: boolean }[] = [];
+  const done: { readonly at: number; readonly ms: number }[] = [];
+  for (const line of log) {
+    if ('changes' in line) {
+      state.change(line.changes);
+      states.push(state.value);
+      begun.push(line);
+    } else done.push(line);
+  }
+  return {
+    states,
+    bounds(position) {
+      const most = begun.filter(({ at }) => at <= position).length;
+      // The last line before the position tells the time.
+      const before = [...begun, ...done].filter(({ at }) => at <= position);
+      const now = Math.max(0, ...before.map(({ ms }) => ms));
+      const safe = done.findLastIndex(
+        ({ at, ms }, i) => at <= position && (begun[i]!.sync || ms < now - windowMs),
+      );
+      return { least: safe + 1, most };
+    },
+  };
+}
+
+/** Half of the moments anywhere, half around what orders the disk. */
+function chooseMoments(
+  operations: readonly { readonly operation: { readonly op: string } }[],
+  count: number,
+  random: Random,
+): ReadonlySet<number> {
+  const ordering = operations.flatMap(({ operation: { op } }, index) =>
+    op === 'write' ? [] : [index, index + 1],
+  );
+  const moments = new Set<number>();
+  while (moments.size < Math.min(count, operations.length))
+    moments.add(random.chance(0.5) ? random.below(operations.length) : random.pick(ordering));
+  return moments;
+}
+
+async function open(dataDir: string): Promise<Storage> {
+  return await openStorage({
+    dataDir,
+    clock: systemClock,
+    options: { hotLogBytesMax: logBytesMax },
+  });
+}
+
+async function check(
+  image: string,
+  loss: Loss,
+  position: number,
+  expected: Expectation,
+  random: Random,
+): Promise<void> {
+  const dataDir = join(image, 'data');
+  let storage = await open(dataDir);
+  try {
+    const found = fingerprint();
+    found.change([...(await contentOf(storage))]);
+    const { least, most } = expected.bounds(position);
+    const left = expected.states.indexOf(found.value, least);
+    if (left < 0 || left > most) {
+      const other = expected.states.indexOf(found.value);
+      const is = other < 0 ? 'what no number of first transactions made' : `those of ${other}`;
+      throw new Error(`the rows are ${is}; expected those of ${least} to ${most} transactions`);
+    }
+    if (loss === 'kept' && left < most - 1)
+      throw new Error(`${left} transactions are left of ${most} though nothing was lost`);
+    if (random.chance(0.1)) {
+      // Life goes on: what is written now is there after another start, in both tiers.
+      const transaction = storage.begin();
+      transaction.newStatement();
+      await transaction.insert(shared, '', [-1n, -1, 'after']);
+      await transaction.commit({ sync: true });
+      for (const table of tables) await storage.flush(table, {});
+      found.change([['shared//-1', -1]]);
+      await storage.close();
+      storage = await open(dataDir);
+      const again = fingerprint();
+      again.change([...(await contentOf(storage))]);
+      if (again.value !== found.value) throw new Error('the rows are others after the next start');
+    }
+  } finally {
+    await storage.close();
+  }
+}
