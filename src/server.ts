@@ -45,6 +45,9 @@ export interface ServerHooks {
   readonly wrapStore?: (store: HotStore) => HotStore;
 }
 
+/** The one database's OID: initdb gives it to `postgres`, in PGlite too (pg_database.dat). */
+const databaseOid = 5;
+
 /** Opens the mirror's PGlite, making it anew when its folder can't be used: it is a cache. */
 async function openMirror(dataDir: string, log: Logger): Promise<PgliteHandle> {
   const directory = join(dataDir, 'mirror');
@@ -127,6 +130,10 @@ async function openBackend(
         await rm(join(dataDir, 'mirror'), { recursive: true, force: true });
         mirror = await openMirror(dataDir, log);
       },
+    });
+    storage.locks.nameRelations((tableId) => {
+      const table = catalog.current.tables.find(({ stored }) => stored.tableId === tableId);
+      return `relation ${table?.relid ?? tableId} of database ${databaseOid}`;
     });
     const fallback = createFallback(catalog, log);
     closers.push(() => fallback.close());

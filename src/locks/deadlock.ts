@@ -1,5 +1,5 @@
 import { PgError, SqlState } from '../base/index.ts';
-import type { BackendState, OwnerState, Waiter } from './lock.ts';
+import type { BackendState, LockName, OwnerState, Waiter } from './lock.ts';
 import { eachHolder } from './lock.ts';
 import { conflictMask, modeName } from './modes.ts';
 
@@ -49,12 +49,12 @@ export function findCycle(backend: BackendState): Edge[] | undefined {
 }
 
 /** What a waiter waits for, in PostgreSQL's words (lmgr.c, DescribeLockTag). */
-function describe({ waiter, blocker }: Edge): string {
+function describe({ waiter, blocker }: Edge, relationName: (id: LockName) => string): string {
   const { lock, mask } = waiter;
   const mode = modeName(lock.space, mask);
   switch (lock.space) {
     case 'relation':
-      return `${mode} on relation ${lock.name}`;
+      return `${mode} on ${relationName(lock.name)}`;
     case 'advisory':
       return `${mode} on advisory lock [${lock.name}]`;
     case 'catalog':
@@ -66,12 +66,15 @@ function describe({ waiter, blocker }: Edge): string {
 }
 
 /** 40P01, naming the cycle. */
-export function deadlockError(cycle: readonly Edge[]): PgError {
+export function deadlockError(
+  cycle: readonly Edge[],
+  relationName: (id: LockName) => string,
+): PgError {
   return new PgError(SqlState.deadlockDetected, 'deadlock detected', {
     detail: cycle
       .map((edge) => {
         const { processId } = edge.waiter.owner.backend;
-        return `Process ${processId} waits for ${describe(edge)}; blocked by process ${edge.blocker.backend.processId}.`;
+        return `Process ${processId} waits for ${describe(edge, relationName)}; blocked by process ${edge.blocker.backend.processId}.`;
       })
       .join('\n'),
     hint: 'See server log for query details.',

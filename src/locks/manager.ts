@@ -53,6 +53,8 @@ export interface LockManager {
   /** Locks of a space that are held or waited for. */
   count(space: LockSpace): number;
   status(): LockStatus[];
+  /** How messages name the tables of the `relation` space. Default: `relation 17`. */
+  nameRelations(name: (id: LockName) => string): void;
 }
 
 export function createLockManager(): LockManager {
@@ -64,6 +66,7 @@ export function createLockManager(): LockManager {
     catalog: new Map(),
   };
   let owners = 0;
+  let relationName = (id: LockName): string => `relation ${id}`;
   /** Backends that wait. */
   const waitingBackends = new Set<BackendState>();
 
@@ -172,7 +175,7 @@ export function createLockManager(): LockManager {
       waitingBackends.add(backend);
       const cycle = findCycle(backend);
       if (cycle !== undefined) {
-        giveUp(deadlockError(cycle));
+        giveUp(deadlockError(cycle, relationName));
         return;
       }
       if (lockTimeoutMs > 0) timer = setTimeout(() => giveUp(lockTimeout()), lockTimeoutMs);
@@ -294,6 +297,9 @@ export function createLockManager(): LockManager {
         if (backend.processId === processId) return blockingProcesses(backend);
       }
       return [];
+    },
+    nameRelations: (name) => {
+      relationName = name;
     },
     count: (space) => spaces[space].size,
     status: () => {

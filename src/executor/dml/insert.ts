@@ -9,6 +9,7 @@ import type { DmlResult } from './dml.ts';
 import { project, slotReader } from './projections.ts';
 import type { Touched } from './returning.ts';
 import { returningRows } from './returning.ts';
+import { changedMeanwhile } from './target-rows.ts';
 import { applyRules, applyRulesSync } from './rules.ts';
 import { statementEvents } from './constraint-events/statement.ts';
 import type { StatementEvents } from './constraint-events/statement.ts';
@@ -154,12 +155,7 @@ async function resolveConflict(
     throw uniqueViolation(table, conflict.index, proposed, types);
   }
   // What the transaction's snapshot does not show it may neither change nor leave as it is (nodeModifyTable.c).
-  if (!execution.transaction.sees(conflict.existing)) {
-    throw new PgError(
-      SqlState.serializationFailure,
-      'could not serialize access due to concurrent update',
-    );
-  }
+  if (!execution.transaction.sees(conflict.existing)) throw changedMeanwhile(false);
   if (onConflict.action === 'nothing') return undefined;
   if (proposedKeys.has(keyText(conflict.existing))) {
     throw new PgError(
@@ -197,7 +193,10 @@ async function resolveConflict(
   return { before: existing, after: result.row, others: [] };
 }
 
-/** Locks the row that is there, in the version that it now has. */
+/**
+ * Locks the row that is there, in the version that it now has; undefined: it is gone.
+ * @throws 40001 when the transaction keeps to a snapshot that does not show what has become of it
+ */
 async function lockExisting(
   { table }: InsertPlan,
   { positions }: ConflictPlan,
@@ -209,7 +208,11 @@ async function lockExisting(
   const row =
     now === 'unknown' ? await transaction.lockRow(table.stored, existing.key, mode, 'wait') : now;
   assert(row !== 'skipped', 'a row that is waited for');
-  if (row === undefined || row.deleted) return undefined;
+  if (row === undefined || row.deleted) {
+    if (transaction.isolation !== 'read committed') throw changedMeanwhile(true);
+    return undefined;
+  }
+  if (!transaction.sees(row)) throw changedMeanwhile(false);
   return row;
 }
 

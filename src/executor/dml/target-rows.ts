@@ -111,7 +111,8 @@ function sameKey(left: Value, right: Value): boolean {
   return Buffer.compare(left, right) === 0;
 }
 
-function changedMeanwhile(gone: boolean): PgError {
+/** What a transaction that keeps to one snapshot says of a row that is no longer as it shows it. */
+export function changedMeanwhile(gone: boolean): PgError {
   return new PgError(
     SqlState.serializationFailure,
     `could not serialize access due to concurrent ${gone ? 'delete' : 'update'}`,
