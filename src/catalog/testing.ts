@@ -1,4 +1,5 @@
-/** A catalog over a real storage and a PGlite in memory, for tests: what server.ts puts together, without sessions. */
+/** A catalog over a real storage and a PGlite, for tests: what server.ts puts together, without sessions. */
+import { rmSync } from 'node:fs';
 import { readStoredExpr } from '../analyzer/index.ts';
 import { systemClock } from '../base/index.ts';
 import type { LockOwner } from '../locks/index.ts';
@@ -18,9 +19,10 @@ export interface TestCatalog {
   close(): Promise<void>;
 }
 
-export async function openTestCatalog(storage: Storage): Promise<TestCatalog> {
+/** With a `dataDir` the mirror outlives its worker. */
+export async function openTestCatalog(storage: Storage, dataDir?: string): Promise<TestCatalog> {
   const open = async (): Promise<PgliteHandle> =>
-    openPglite({ name: 'analyzer', templateTar: await clusterTemplate() });
+    openPglite({ name: 'analyzer', dataDir, templateTar: await clusterTemplate() });
   let mirror = await open();
   const rows = async (sql: string): Promise<(string | null)[][]> =>
     (await mirror.query(sql, undefined, new Map())).rows.map((row) => [...row]);
@@ -42,6 +44,7 @@ export async function openTestCatalog(storage: Storage): Promise<TestCatalog> {
     mirrorIsNew: true,
     recreateMirror: async () => {
       await mirror.close();
+      if (dataDir !== undefined) rmSync(dataDir, { recursive: true, force: true });
       mirror = await open();
     },
   });

@@ -428,7 +428,8 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
     cleanStart: found.clean,
     fresh: found.fresh,
     get transactionStatus() {
-      return status;
+      // A worker that has died, or is about to, takes its transaction with it.
+      return worker === undefined || dying ? 'I' : status;
     },
     get restarts() {
       return restarts;
