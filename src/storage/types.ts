@@ -161,6 +161,15 @@ export interface StorageTransaction {
   ): Promise<StoredRow | undefined | 'skipped'>;
   /** The same at once, for a row whose current version is hot; 'unknown' otherwise. */
   lockRowSync(table: StoredTable, key: Uint8Array, mode: RowLockMode): StoredRow | 'unknown';
+  /**
+   * lockRow of several rows of one user that have just been read, waiting for each; `rows` are their current versions. What has
+   * not changed in the cold tier is not read again.
+   */
+  lockRows(
+    table: StoredTable,
+    read: readonly StoredRow[],
+    mode: RowLockMode,
+  ): Promise<{ readonly rows: readonly (StoredRow | undefined)[]; readonly waited: boolean }>;
   /** Whether a row version belongs to what the transaction may see: always, but where it keeps to one snapshot. */
   sees(row: Pick<StoredRow, 'seq'>): boolean;
   /** Gives back a lock that turned out to be needless, unless the row has been written. */
@@ -191,6 +200,12 @@ export interface StorageTransaction {
     key: readonly Value[],
     options?: { readonly stats?: ScanStats },
   ): Promise<StoredRow | undefined>;
+  /** get of several keys of one user, parallel to them. */
+  getMany(
+    table: StoredTable,
+    userId: string,
+    keys: readonly (readonly Value[])[],
+  ): Promise<readonly (StoredRow | undefined)[]>;
   /**
    * The same without leaving the tick, when the hot store and memory alone can answer; `'unknown'` when the cold tier
    * must be asked.

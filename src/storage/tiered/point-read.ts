@@ -90,6 +90,49 @@ export async function lookupRow(
   }
 }
 
+/** Keys of one look-up in the cold tier. */
+const coldLookupKeysMax = 1000;
+
+/** lookupRow of several keys of one user, parallel to them. */
+export async function lookupRows(
+  context: PointContext,
+  runtime: TableRuntime,
+  userId: string,
+  keys: readonly Buffer[],
+): Promise<(StoredRow | 'foreign' | undefined)[]> {
+  const cold: number[] = [];
+  const found = keys.map((key, i): StoredRow | 'foreign' | undefined => {
+    const hot = lookupHot(context, runtime, userId, key);
+    if (hot.kind === 'cold?') cold.push(i);
+    if (hot.kind === 'foreign') return 'foreign';
+    return hot.kind === 'row' ? hot.row : undefined;
+  });
+  for (let from = 0; from < cold.length; from += coldLookupKeysMax) {
+    const some = cold.slice(from, from + coldLookupKeysMax);
+    const wanted = some.map((i) => keys[i]!);
+    const rows = await lookupCold(context, runtime, userId, wanted);
+    some.forEach((i, at) => {
+      found[i] = rows[at];
+    });
+  }
+  return found;
+}
+
+/** Whether a row that was read from the cold tier is the current version still, as far as hot store and memory can tell. */
+export function isCurrentCold(
+  { view, engine }: PointContext,
+  runtime: TableRuntime,
+  userId: string,
+  key: Buffer,
+  row: StoredRow,
+): boolean {
+  if (row.tier !== 'cold') return false;
+  const state = engine.tableState(runtime.table.tableId);
+  const mark = state.marks === 0 ? undefined : view.get(markKey(runtime, key));
+  const { truncatedBefore } = view.limits(state, userId);
+  return row.seq >= Math.max(truncatedBefore, mark === undefined ? 0 : markSeq(mark));
+}
+
 /** The visible cold versions of some keys of one scope, parallel to `keys`. */
 export async function lookupCold(
   context: PointContext,

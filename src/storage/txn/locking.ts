@@ -2,8 +2,9 @@ import { PgError, SqlState } from '../../base/index.ts';
 import type { LockOwner, LockWait, RowLockMode } from '../../locks/index.ts';
 import { rowModes, written } from '../../locks/index.ts';
 import { keyText } from '../keys/buffer.ts';
+import { Keyspace, inKeyspace } from '../keys/keyspace.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
-import { lookupRow } from '../tiered/point-read.ts';
+import { isCurrentCold, lookupHot, lookupRow, lookupRows } from '../tiered/point-read.ts';
 import { TupleFlag, tupleFlags, tupleSeq } from '../tuple/header.ts';
 import type { StoredRow, StoredTable } from '../types.ts';
 import { findInRun } from './fresh-run.ts';
@@ -130,6 +131,51 @@ export async function lockRow(
   const moved =
     context.overlay?.rows.has(text) === true ? undefined : state.engine.movedRows.follow(key);
   return moved === undefined ? undefined : lockRow(state, runtime, moved, mode, wait);
+}
+
+/** Locks rows of one user and reads their current versions; see StorageTransaction.lockRows. */
+export async function lockRows(
+  state: TransactionState,
+  runtime: TableRuntime,
+  read: readonly StoredRow[],
+  mode: RowLockMode,
+): Promise<{ rows: (StoredRow | undefined)[]; waited: boolean }> {
+  const { table } = runtime;
+  const { owner } = state;
+  const { locks } = state.engine;
+  let waited = false;
+  const keys = read.map((row) => inKeyspace(Keyspace.rows, table.tableId, row.key));
+  const taken: boolean[] = [];
+  for (const key of keys) {
+    const text = keyText(key);
+    taken.push((locks.held(owner, 'row', text) & rowModes[mode]) === 0);
+    if (locks.tryAcquire(owner, 'row', text, rowModes[mode])) continue;
+    waited = true;
+    await locks.acquire(owner, 'row', text, rowModes[mode]);
+  }
+  const context = latestContext(state, table);
+  const rows: (StoredRow | undefined)[] = [];
+  const again: number[] = [];
+  for (const [i, row] of read.entries()) {
+    const hot = lookupHot(context, runtime, row.userId, keys[i]!);
+    if (hot.kind === 'cold?' && !isCurrentCold(context, runtime, row.userId, keys[i]!, row))
+      again.push(i);
+    rows.push(hot.kind === 'row' ? hot.row : hot.kind === 'cold?' ? row : undefined);
+  }
+  if (again.length > 0) {
+    const wanted = again.map((i) => keys[i]!);
+    const userId = read[again[0]!]!.userId;
+    const found = await lookupRows(latestContext(state, table), runtime, userId, wanted);
+    again.forEach((i, at) => {
+      const row = found[at];
+      rows[i] = row === 'foreign' ? undefined : row;
+    });
+  }
+  for (const [i, row] of rows.entries()) {
+    if (row === undefined && taken[i] === true)
+      locks.release(owner, 'row', keyText(keys[i]!), rowModes[mode]);
+  }
+  return { rows, waited };
 }
 
 function rowNotAvailable(table: StoredTable): PgError {

@@ -6,7 +6,7 @@ import { keyText } from '../keys/buffer.ts';
 import { Keyspace, inKeyspace } from '../keys/keyspace.ts';
 import { indexRows } from '../tiered/index-lookup.ts';
 import type { ReadContext } from '../tiered/hot-scan.ts';
-import { lookupHot, lookupRow } from '../tiered/point-read.ts';
+import { lookupHot, lookupRow, lookupRows } from '../tiered/point-read.ts';
 import type { PointContext } from '../tiered/point-read.ts';
 import { scanRows } from '../tiered/scan.ts';
 import type {
@@ -23,7 +23,7 @@ import type {
 import { appendRows, closeRuns, settleRuns } from './append-rows.ts';
 import { removeBulk, settleSpills, spillIfLarge } from './bulk.ts';
 import { commitTransaction, scopeText } from './commit.ts';
-import { lockRow } from './locking.ts';
+import { lockRow, lockRows } from './locking.ts';
 import { isNewMax, loadMaxKey } from './max-key.ts';
 import { isTruncated } from './overlay.ts';
 import type { Reader } from './reader.ts';
@@ -175,6 +175,15 @@ export function beginTransaction(
       const row = await lookupRow(pointContext(table), runtime, userId, full, options?.stats);
       return row === 'foreign' || row?.deleted === true ? undefined : row;
     },
+    async getMany(table, userId, keys) {
+      checkRows();
+      if (state.spills.length > 0) await settleSpills(state);
+      const runtime = engine.runtime(table);
+      const full = keys.map((key) => runtime.keyOfValues(userId, key));
+      for (const key of full) judgedReads()?.key(table, key);
+      const rows = await lookupRows(pointContext(table), runtime, userId, full);
+      return rows.map((row) => (row === 'foreign' || row?.deleted === true ? undefined : row));
+    },
     getSync(table, userId, key) {
       checkRows();
       if (state.spills.length > 0) return 'unknown';
@@ -249,6 +258,12 @@ export function beginTransaction(
       if (found.kind === 'row') return found.row;
       state.owner.releaseTo(mark);
       return 'unknown';
+    },
+    async lockRows(table, read, mode) {
+      checkRows();
+      for (const { key } of read)
+        judgedReads()?.key(table, inKeyspace(Keyspace.rows, table.tableId, key));
+      return await lockRows(state, engine.runtime(table), read, mode);
     },
     sees: (row) => isolation === 'read committed' || row.seq <= currentReader().seq,
     unlockRow(table, key, mode) {

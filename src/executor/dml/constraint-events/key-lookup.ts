@@ -43,7 +43,7 @@ export interface LookupScope {
 }
 
 /** A look-up through an index reads about as much as this many rows of a scan. */
-const rowsPerLookup = 8;
+const rowsPerLookup = 40;
 /** Longer lists are compared after reading: they would cost more to push down than they spare. */
 const pushedKeysMax = 200;
 

@@ -13,7 +13,7 @@ import type { KeyLookup } from './key-lookup.ts';
 import { keyLookup, rowsOfKeys } from './key-lookup.ts';
 
 /** Keys that are looked up in one go. */
-const batchKeysMax = 10_000;
+const batchKeysMax = 200_000;
 
 /** The error for a key that two rows have; `values` has the key's columns. */
 type UniqueViolation = (

@@ -34,8 +34,7 @@ export async function changeChild(
   const deletes = actionOf(event) === 'cascade' && event.next === undefined;
   const columns = columnsToSet(key, event);
   const mode = deletes || touchesKey(child, columns) ? 'update' : 'noKeyUpdate';
-  const row = await transaction.lockRow(stored, read.key, mode, 'wait');
-  assert(row !== 'skipped', 'a lock that is waited for');
+  const [row] = (await transaction.lockRows(stored, [read], mode)).rows;
   if (transaction.isolation !== 'read committed' && row?.seq !== read.seq) throw concurrentChange();
   if (row === undefined || !hasKey(key.children, row, wanted)) return;
   // heap_update's crosscheck: what the transaction's snapshot does not show is not the transaction's to change.

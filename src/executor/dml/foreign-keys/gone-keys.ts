@@ -1,4 +1,3 @@
-import { assert } from '../../../base/index.ts';
 import type { StoredRow } from '../../../storage/types.ts';
 import type { Row } from '../../../types/value.ts';
 import type { Execution } from '../../run-plan.ts';
@@ -145,14 +144,13 @@ async function refuseReferences(
       rowsWithKey(key.parents, execution, event.userId, event.key),
     );
     if (parent !== undefined) {
-      const locked = await transaction.lockRow(key.parent.stored, parent.key, 'keyShare', 'wait');
-      assert(locked !== 'skipped', 'a lock that is waited for');
+      const { rows: now } = await transaction.lockRows(key.parent.stored, [parent], 'keyShare');
+      const [locked] = now;
       if (locked !== undefined && hasKey(key.parents, locked, event.key)) return;
     }
   }
   for (const row of rows) {
-    const locked = await transaction.lockRow(key.child.stored, row.key, 'keyShare', 'wait');
-    assert(locked !== 'skipped', 'a lock that is waited for');
+    const [locked] = (await transaction.lockRows(key.child.stored, [row], 'keyShare')).rows;
     if (transaction.isolation !== 'read committed' && locked?.seq !== row.seq) {
       throw concurrentChange();
     }

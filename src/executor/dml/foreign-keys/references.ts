@@ -1,4 +1,3 @@
-import { assert } from '../../../base/index.ts';
 import type { StoredRow } from '../../../storage/types.ts';
 import type { Row } from '../../../types/value.ts';
 import type { Execution } from '../../run-plan.ts';
@@ -8,9 +7,6 @@ import { hasKey, rowsOfKeys, rowsWithKey } from '../constraint-events/key-lookup
 import type { PreparedKey } from './prepared-key.ts';
 import { parentUser, prepareKey } from './prepared-key.ts';
 import { concurrentChange, missingParent, readWriteConflict } from './violations.ts';
-
-/** From so many parents on that are not hot, one pass over them is made instead of a look-up each. */
-const batchedLookupsMin = 32;
 
 /**
  * RI_FKey_check within the call: whether the parent is there, now locked against going (FOR KEY SHARE). False: it may be there
@@ -115,28 +111,33 @@ async function withoutParent(
   ): Promise<void> {
     const { transaction } = execution;
     const { stored } = key.parent;
-    const batched =
-      list.length < batchedLookupsMin
-        ? undefined
-        : await rowsOfKeys(
-            key.parents,
-            execution,
-            { scope: { kind: 'one', userId } },
-            list.map(({ wanted }) => wanted),
-          );
+    const found = await readParents(
+      key,
+      userId,
+      list.map(({ wanted }) => wanted),
+    );
+    const read = found.filter((row) => row !== undefined);
+    const { rows, waited } = await transaction.lockRows(stored, read, 'keyShare');
+    let at = 0;
     for (const [i, { event, wanted }] of list.entries()) {
-      execution.signal.throwIfAborted();
-      const [row] = batched?.[i] ?? (await rowsWithKey(key.parents, execution, userId, wanted));
-      if (row === undefined) {
-        missing.add(event);
-        continue;
-      }
-      let locked = await transaction.lockRow(stored, row.key, 'keyShare', 'skip');
-      const waited = locked === 'skipped';
-      if (waited) locked = await transaction.lockRow(stored, row.key, 'keyShare', 'wait');
-      assert(locked !== 'skipped', 'a lock that is waited for');
-      const there = isParent(key, row, locked, wanted, execution, waited);
+      const row = found[i];
+      const there = row !== undefined && isParent(key, row, rows[at++], wanted, execution, waited);
       if (!there) missing.add(event);
     }
+  }
+
+  async function readParents(
+    key: PreparedKey,
+    userId: string,
+    wanted: readonly Row[],
+  ): Promise<readonly (StoredRow | undefined)[]> {
+    const { access } = key.parents;
+    if (access.kind === 'primaryKey') {
+      const keys = wanted.map((one) => access.order.map((at) => one[at] ?? null));
+      return execution.transaction.getMany(key.parent.stored, userId, keys);
+    }
+    const where = { scope: { kind: 'one', userId } } as const;
+    const found = await rowsOfKeys(key.parents, execution, where, wanted);
+    return found.map(([row]) => row);
   }
 }
