@@ -1,8 +1,11 @@
 import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { Query } from '../analyzer/tree.ts';
-import type { ExecutorName, SelectPlan } from '../planner/nodes.ts';
+import type { ExecutorName, PlanStep, SelectPlan } from '../planner/nodes.ts';
 import type { ConstraintHost } from './dml/constraint-events/statement.ts';
+import { lockRows } from './lock-rows.ts';
+import type { LockingHost } from './lock-rows.ts';
 import { NotShippable } from './not-shippable.ts';
+import { recheckExecution } from './recheck-execution.ts';
 import { scopeOf } from './scan-scope.ts';
 import type { Row } from '../types/value.ts';
 import type { ExecutionContext, RowSource, RunSelect } from './types.ts';
@@ -25,6 +28,8 @@ export interface Execution extends Omit<ExecutionContext, 'scans' | 'sources'> {
   readonly constraints: ConstraintHost;
   /** Rows of computed relations by source name, read when first asked. */
   virtualRows(source: string): Promise<RowSource>;
+  /** Rows of the steps that have been run, by source. */
+  readonly stepRows: Map<string, RowSource>;
 }
 
 export type Sources = ReadonlyMap<string, RowSource>;
@@ -120,8 +125,23 @@ async function gatherSources(
   const names = plan.rowSources.filter((name) => !given.has(name));
   if (names.length === 0) return given;
   const all = new Map(given);
-  for (const name of names) all.set(name, await execution.virtualRows(name));
+  for (const name of names)
+    all.set(name, execution.stepRows.get(name) ?? (await execution.virtualRows(name)));
   return all;
+}
+
+/** Runs what a plan needs to have been run, once an execution. */
+async function runSteps(steps: readonly PlanStep[], execution: Execution): Promise<void> {
+  const limit = execution.statement.materializeLimit;
+  for (const { source, plan } of steps) {
+    if (execution.stepRows.has(source)) continue;
+    const rows: Row[] = [];
+    for await (const batch of runPlan(plan, execution)) {
+      for (const row of batch) rows.push(row);
+      if (rows.length > limit) throw materializeLimitReached(execution, undefined);
+    }
+    execution.stepRows.set(source, { rows });
+  }
 }
 
 function contextOf(plan: SelectPlan, execution: Execution, sources: Sources): ExecutionContext {
@@ -133,6 +153,27 @@ export async function* runPlan(
   plan: SelectPlan,
   execution: Execution,
   given: Sources = noSources,
+): AsyncIterable<Row[]> {
+  if (plan.before !== undefined) await runSteps(plan.before, execution);
+  if (plan.locks === undefined) yield* runUnlocked(plan, execution, given);
+  else
+    yield* lockRows(plan.locks, runUnlocked(plan, execution, given), lockingHost(plan, execution));
+}
+
+/** What locking the plan's rows takes; its steps have been run. */
+export function lockingHost(plan: SelectPlan, execution: Execution): LockingHost {
+  return {
+    execution,
+    recheck: (instead) => collect(runUnlocked(plan, recheckExecution(plan, execution, instead))),
+    rowOf: async (limit) => (await collectPlan(limit, execution))[0],
+  };
+}
+
+/** The plan's rows as they are before they are locked. */
+export async function* runUnlocked(
+  plan: SelectPlan,
+  execution: Execution,
+  given: Sources = noSources,
   chosen?: Route,
 ): AsyncIterable<Row[]> {
   if (chosen === undefined) await rowsMeasured(plan, execution);
@@ -140,18 +181,18 @@ export async function* runPlan(
   if (route.kind === 'split') {
     const { source, lower, upper } = plan.split!;
     const rows: Row[] = [];
-    for await (const batch of runPlan(lower, execution, given, route.lower)) {
+    for await (const batch of runUnlocked(lower, execution, given, route.lower)) {
       for (const row of batch) rows.push(row);
       if (rows.length > execution.statement.materializeLimit) {
         if (execution.forced === 'auto' && plan.support.row === undefined) {
           // Slower, but without the limit.
-          yield* runPlan(plan, execution, given, { kind: 'whole', executor: 'row' });
+          yield* runUnlocked(plan, execution, given, { kind: 'whole', executor: 'row' });
           return;
         }
         throw materializeLimitReached(execution, plan.support.columnar);
       }
     }
-    yield* runPlan(upper, execution, new Map([...given, [source, { rows }]]), route.upper);
+    yield* runUnlocked(upper, execution, new Map([...given, [source, { rows }]]), route.upper);
     return;
   }
   const sources = await gatherSources(plan, execution, given);
@@ -192,7 +233,8 @@ export function runPlanSync(
   execution: Execution,
   sources: Sources = noSources,
 ): Row[] | undefined {
-  if (plan.support.row !== undefined) return undefined;
+  if (plan.support.row !== undefined || plan.locks !== undefined) return undefined;
+  if (plan.before?.some(({ source }) => !execution.stepRows.has(source)) === true) return undefined;
   if (execution.forced !== 'auto' && execution.forced !== 'row') return undefined;
   if (!plan.pointLookup && plan.scans.size > 0) return undefined;
   if (plan.rowSources.some((name) => !sources.has(name))) return undefined;
@@ -204,9 +246,12 @@ export async function collectPlan(
   execution: Execution,
   sources: Sources = noSources,
 ): Promise<Row[]> {
+  return collect(runPlan(plan, execution, sources));
+}
+
+async function collect(batches: AsyncIterable<Row[]>): Promise<Row[]> {
   const rows: Row[] = [];
-  for await (const batch of runPlan(plan, execution, sources))
-    for (const row of batch) rows.push(row);
+  for await (const batch of batches) for (const row of batch) rows.push(row);
   return rows;
 }
 

@@ -1,6 +1,6 @@
 /** Nodes of PostgreSQL's tree that the planner makes itself. */
 import { assert } from '../base/index.ts';
-import type { Expr, TargetEntry, VarExpr } from '../analyzer/tree.ts';
+import type { Expr, Query, TargetEntry, VarExpr } from '../analyzer/tree.ts';
 import type { CatalogTable } from '../catalog/types.ts';
 
 export function targetEntry(expr: Expr, resno: number): TargetEntry {
@@ -45,3 +45,42 @@ export function systemVar(varno: number, attno: number, typeOid: number): VarExp
     location: -1,
   };
 }
+
+/** A SELECT of nothing from nothing, to build others on. */
+export const emptySelect: Query = Object.freeze({
+  kind: 'query',
+  commandType: 'select',
+  resultRelation: 0,
+  hasAggs: false,
+  hasWindowFuncs: false,
+  hasTargetSRFs: false,
+  hasSubLinks: false,
+  hasDistinctOn: false,
+  hasRecursive: false,
+  hasModifyingCTE: false,
+  hasForUpdate: false,
+  hasRowSecurity: false,
+  cteList: [],
+  rtable: [],
+  permissions: [],
+  jointree: { kind: 'from', items: [], quals: undefined },
+  targetList: [],
+  override: 'default',
+  onConflict: undefined,
+  returningOldAlias: undefined,
+  returningNewAlias: undefined,
+  returningList: [],
+  groupClause: [],
+  groupDistinct: false,
+  groupingSets: [],
+  havingQual: undefined,
+  windowClause: [],
+  distinctClause: [],
+  sortClause: [],
+  limitOffset: undefined,
+  limitCount: undefined,
+  limitOption: 'count',
+  rowMarks: [],
+  setOperations: undefined,
+  withCheckOptions: [],
+} satisfies Query);

@@ -1,8 +1,7 @@
 import { assert, notSupported } from '../base/index.ts';
 import type { Query, RangeTblEntry, SubLinkExpr, TargetEntry, VarExpr } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
-import { systemVar, targetEntry } from './build-tree.ts';
-import { emptySelect } from './projection.ts';
+import { emptySelect, systemVar, targetEntry } from './build-tree.ts';
 import { transform, walk } from './walk.ts';
 
 /**

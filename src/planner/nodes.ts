@@ -1,4 +1,4 @@
-import type { Expr, Query, RangeTblEntry } from '../analyzer/tree.ts';
+import type { Expr, Query, RangeTblEntry, RowMark } from '../analyzer/tree.ts';
 import type { CatalogTable } from '../catalog/types.ts';
 
 /**
@@ -58,4 +58,42 @@ export interface SelectPlan {
   readonly split:
     | { readonly source: string; readonly lower: SelectPlan; readonly upper: SelectPlan }
     | undefined;
+  /** Run first, in this order, once an execution; their rows are sources of this plan. */
+  readonly before?: readonly PlanStep[];
+  /** SELECT … FOR UPDATE and the like: what to do with the rows of `query`, whose columns beyond the result's are for that. */
+  readonly locks?: LockRows;
+}
+
+/** A part of a statement that has to be run before and apart from the rest: it locks rows, or what does reads it. */
+export interface PlanStep {
+  /** Unique in the statement. */
+  readonly source: string;
+  readonly plan: SelectPlan;
+}
+
+/** PostgreSQL's LockRows, and the Limit above it: only rows that got locked count. */
+export interface LockRows {
+  /** Columns of the result; those behind are hidden. */
+  readonly width: number;
+  readonly marks: readonly MarkedRelation[];
+  /** Base relations of FROM that are not locked. */
+  readonly others: readonly JoinedRelation[];
+  /** Positions of the columns that tell rows of FROM's other items apart. */
+  readonly identity: readonly number[];
+  /** Yields a row of OFFSET and LIMIT, NULL for none; undefined: neither is there. */
+  readonly limit: SelectPlan | undefined;
+}
+
+export interface JoinedRelation {
+  readonly rte: RangeTblEntry;
+  readonly table: CatalogTable;
+  /** Position of the row's storage key. */
+  readonly key: number;
+}
+
+export interface MarkedRelation extends JoinedRelation {
+  readonly strength: RowMark['strength'];
+  readonly wait: RowMark['wait'];
+  /** Position of the version that has been read. */
+  readonly seq: number;
 }

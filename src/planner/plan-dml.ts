@@ -3,7 +3,7 @@ import type { Expr, Query, TargetEntry, VarExpr } from '../analyzer/tree.ts';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import type { StoredIndex } from '../storage/types.ts';
 import { Oid } from '../types/oid.ts';
-import type { SelectPlan } from './nodes.ts';
+import type { PlanStep, SelectPlan } from './nodes.ts';
 import { SystemColumn } from './nodes.ts';
 import { columnVar, systemVar, targetEntry } from './build-tree.ts';
 import { cursorOf, takeCurrentRow } from './current-of.ts';
@@ -13,7 +13,7 @@ import type { RowRules } from './row-rules.ts';
 import { rowRules } from './row-rules.ts';
 import { ownFunctionIn } from './own-functions.ts';
 import type { ExecutorSupport } from './plan-select.ts';
-import { planSelect } from './plan-select.ts';
+import { planSelect, takeLocks } from './plan-select.ts';
 import { referencedRtes } from './scans.ts';
 import type { Projection } from './projection.ts';
 import { planProjection } from './projection.ts';
@@ -99,7 +99,7 @@ export function planDml(
   catalog: CatalogSnapshot,
   executors: ExecutorSupport,
 ): DmlPlan {
-  const query = normalizeQuery(analyzed, catalog);
+  const { query, before } = takeLocks(normalizeQuery(analyzed, catalog), catalog, executors);
   const target = query.resultRelation;
   const rte = query.rtable[target - 1];
   assert(rte !== undefined, 'DML has a target');
@@ -139,13 +139,20 @@ export function planDml(
   }
   switch (query.commandType) {
     case 'insert':
-      return planInsert(query, common, catalog, executors);
+      return withSteps(planInsert(query, common, catalog, executors), before);
     case 'update':
     case 'delete':
-      return planChange(query, common, catalog, executors);
+      return withSteps(planChange(query, common, catalog, executors), before);
     default:
       throw notSupported(query.commandType.toUpperCase());
   }
+}
+
+/** The steps' rows are there for RETURNING too: the source runs first. */
+function withSteps<T extends DmlPlan>(plan: T, before: readonly PlanStep[]): T {
+  return before.length === 0
+    ? plan
+    : { ...plan, source: Object.freeze({ ...plan.source, before }) };
 }
 
 function selectOf(query: Query, targetList: readonly TargetEntry[]): Query {

@@ -2,7 +2,10 @@ import type { Query } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import type { ScanNode, SelectPlan, Support } from './nodes.ts';
 import { normalizeQuery } from './normalize.ts';
+import { planOwnLocks } from './plan-locks.ts';
 import { catalogRelations, findScans, rowSources } from './scans.ts';
+import type { WithoutNested } from './take-locks.ts';
+import { mentionsLocks, takeNestedLocks } from './take-locks.ts';
 
 /** What the executors say of a query; handed in at composition, since the planner knows no executor. */
 export interface ExecutorSupport {
@@ -31,7 +34,23 @@ export function planSelect(
   catalog: CatalogSnapshot,
   executors: ExecutorSupport,
 ): SelectPlan {
-  return planNormalized(normalizeQuery(query, catalog), catalog, executors);
+  const normalized = normalizeQuery(query, catalog);
+  if (!mentionsLocks(normalized)) return planNormalized(normalized, catalog, executors);
+  const { query: own, before } = takeLocks(normalized, catalog, executors);
+  const plan = planOwnLocks(own, catalog, (inner) => planNormalized(inner, catalog, executors));
+  return before.length === 0 ? plan : Object.freeze({ ...plan, before });
+}
+
+/** The query without those inside of it that lock rows, which are to be run before. */
+export function takeLocks(
+  normalized: Query,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+): WithoutNested {
+  if (!mentionsLocks(normalized)) return { query: normalized, before: [] };
+  return takeNestedLocks(normalized, catalog, (query) =>
+    planOwnLocks(query, catalog, (inner) => planNormalized(inner, catalog, executors)),
+  );
 }
 
 function planNormalized(

@@ -1,6 +1,7 @@
 import type { Expr, FromItem, Query, RangeTblEntry } from '../analyzer/tree.ts';
 import type { CatalogTable } from '../catalog/types.ts';
 import { Oid } from '../types/oid.ts';
+import { conjunctsOf } from './conjuncts.ts';
 import type { PushedPredicate } from './nodes.ts';
 
 /**
@@ -62,11 +63,6 @@ const integerRange: ReadonlyMap<number, readonly [bigint, bigint]> = new Map([
   [Oid.int2, [-32768n, 32767n]],
   [Oid.int4, [-2147483648n, 2147483647n]],
 ]);
-
-function conjuncts(expr: Expr | undefined): readonly Expr[] {
-  if (expr === undefined) return [];
-  return expr.kind === 'bool' && expr.op === 'and' ? expr.args.flatMap(conjuncts) : [expr];
-}
 
 /** text, varchar and name-free relabels have one representation; a Var under one is the column itself. */
 function bareColumn(expr: Expr): Expr {
@@ -166,7 +162,7 @@ export function pushedPredicates(
 ): PushedPredicate[] {
   const found: PushedPredicate[] = [];
   const take = (quals: Expr | undefined): void => {
-    for (const expr of conjuncts(quals)) {
+    for (const expr of conjunctsOf(quals)) {
       const predicate = pushed(expr, varno, table);
       if (predicate !== undefined) found.push(predicate);
     }

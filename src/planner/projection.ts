@@ -1,5 +1,6 @@
 import type { Expr, Query, RangeTblEntry, TargetEntry, VarExpr } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
+import { emptySelect } from './build-tree.ts';
 import type { SelectPlan } from './nodes.ts';
 import type { ExecutorSupport } from './plan-select.ts';
 import { planSelect } from './plan-select.ts';
@@ -110,42 +111,3 @@ export function planProjection(
   };
   return { slots, plan: planSelect(query, catalog, executors) };
 }
-
-/** A SELECT of nothing from nothing, to build others on. */
-export const emptySelect: Query = Object.freeze({
-  kind: 'query',
-  commandType: 'select',
-  resultRelation: 0,
-  hasAggs: false,
-  hasWindowFuncs: false,
-  hasTargetSRFs: false,
-  hasSubLinks: false,
-  hasDistinctOn: false,
-  hasRecursive: false,
-  hasModifyingCTE: false,
-  hasForUpdate: false,
-  hasRowSecurity: false,
-  cteList: [],
-  rtable: [],
-  permissions: [],
-  jointree: { kind: 'from', items: [], quals: undefined },
-  targetList: [],
-  override: 'default',
-  onConflict: undefined,
-  returningOldAlias: undefined,
-  returningNewAlias: undefined,
-  returningList: [],
-  groupClause: [],
-  groupDistinct: false,
-  groupingSets: [],
-  havingQual: undefined,
-  windowClause: [],
-  distinctClause: [],
-  sortClause: [],
-  limitOffset: undefined,
-  limitCount: undefined,
-  limitOption: 'count',
-  rowMarks: [],
-  setOperations: undefined,
-  withCheckOptions: [],
-} satisfies Query);

@@ -1,6 +1,6 @@
 import type { Expr, Query } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
-import { Oid } from '../types/oid.ts';
+import { conjunction, conjunctsOf } from './conjuncts.ts';
 import { columnarSupports } from './shippable/index.ts';
 import { lowerParts, targetOf } from './split-columns.ts';
 
@@ -16,14 +16,6 @@ export interface ShippableParts {
   ships(expr: Expr): boolean;
   readonly where: Conjuncts;
 }
-
-export function conjunction(quals: readonly Expr[]): Expr | undefined {
-  if (quals.length <= 1) return quals[0];
-  return { kind: 'bool', op: 'and', args: quals, typeOid: Oid.bool };
-}
-
-const conjuncts = (expr: Expr): readonly Expr[] =>
-  expr.kind === 'bool' && expr.op === 'and' ? expr.args.flatMap(conjuncts) : [expr];
 
 export function shippableParts(query: Query, catalog: CatalogSnapshot): ShippableParts {
   const { quals } = query.jointree;
@@ -43,6 +35,6 @@ export function shippableParts(query: Query, catalog: CatalogSnapshot): Shippabl
   if (quals === undefined || ships(quals)) return { ships, where: { shipped: quals, kept: [] } };
   const shipped: Expr[] = [];
   const kept: Expr[] = [];
-  for (const qual of conjuncts(quals)) (ships(qual) ? shipped : kept).push(qual);
+  for (const qual of conjunctsOf(quals)) (ships(qual) ? shipped : kept).push(qual);
   return { ships, where: { shipped: conjunction(shipped), kept } };
 }

@@ -14,7 +14,7 @@ import {
   upperQuery,
 } from './split-columns.ts';
 import type { ShippableParts } from './split-conjuncts.ts';
-import { conjunction } from './split-conjuncts.ts';
+import { conjunction } from './conjuncts.ts';
 
 /** Types whose equal values may differ, so that a function of one of them is none of its group. */
 const inexactKeys: ReadonlySet<number> = new Set([Oid.float4, Oid.float8, Oid.bpchar]);

@@ -4,7 +4,8 @@ import type { CatalogSnapshot } from '../catalog/types.ts';
 import { columnarSupports } from './shippable/index.ts';
 import { upperAggregate } from './split-aggregates.ts';
 import type { Conjuncts } from './split-conjuncts.ts';
-import { conjunction, shippableParts } from './split-conjuncts.ts';
+import { conjunction } from './conjuncts.ts';
+import { shippableParts } from './split-conjuncts.ts';
 import type { Split } from './split-columns.ts';
 import {
   NoCut,

@@ -1,6 +1,4 @@
-import { notSupported } from '../base/index.ts';
 import type { Analyzed } from '../analyzer/tree.ts';
-import { allQueries } from '../planner/walk.ts';
 import { planStatement } from './planned.ts';
 import type { Planned } from './planned.ts';
 import { mirrorOf } from './mirror-access.ts';
@@ -50,7 +48,6 @@ async function analyzeNow(
   if (cached?.catalogVersion === catalog.version) {
     planned = cached.planned;
   } else {
-    refuseRowLocks(analyzed);
     planned = planStatement(analyzed, catalog, engine.support);
     for (const query of analyzed.queries)
       await checkPermissions(mirrorOf(session), session.roles, query);
@@ -62,12 +59,4 @@ async function analyzeNow(
     analyzed,
     planned,
   };
-}
-
-/** FOR UPDATE and the like would promise a wait that nothing keeps yet. */
-function refuseRowLocks(analyzed: Analyzed): void {
-  const locks = analyzed.queries.some((query) =>
-    allQueries(query).some((level) => level.rowMarks.length > 0),
-  );
-  if (locks) throw notSupported('SELECT … FOR UPDATE or FOR SHARE');
 }

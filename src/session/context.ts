@@ -196,6 +196,7 @@ export function createExecution(
       mayRead: (relid, attnums) => mayRead(session, relid, attnums),
     },
     forced: ownSetting(session, 'tide.executor') as ExecutorName | 'auto',
+    stepRows: new Map(),
     virtualRows: async (source) => {
       const current = currentRowSource(source);
       if (current !== undefined) {

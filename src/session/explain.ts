@@ -4,11 +4,13 @@ import { routePlan, runPlan } from '../executor/run-plan.ts';
 import { runDml } from '../executor/dml/dml.ts';
 import { scopeOf, scopeTitle } from '../executor/scan-scope.ts';
 import type { ScanReport } from '../executor/types.ts';
-import type { SelectPlan } from '../planner/nodes.ts';
+import { lockClause } from '../planner/locking-rules.ts';
+import type { LockRows, SelectPlan } from '../planner/nodes.ts';
 import type { UtilityStatement } from '../sql/index.ts';
 import { createExecution } from './context.ts';
 import type { Planned } from './planned.ts';
 import { prepareStatement } from './prepare.ts';
+import { refuseRowLocks } from './row-locks.ts';
 import { lockedPlan } from './run-query.ts';
 import type { QueryInput } from './run-query.ts';
 import type { Prepared, SessionState, StatementResult } from './state.ts';
@@ -99,7 +101,25 @@ function describe(session: SessionState, planned: Planned, execution: Execution)
 const indent = (line: string): string => `  ${line}`;
 
 function select(plan: SelectPlan, execution: Execution): string[] {
-  return [...route(plan, routePlan(plan, execution)), ...scans(plan, execution)];
+  const lines = [...route(plan, routePlan(plan, execution)), ...scans(plan, execution)];
+  const steps = (plan.before ?? []).flatMap((step) => [
+    `First: ${step.source}`,
+    ...select(step.plan, execution).map(indent),
+  ]);
+  return [
+    ...steps,
+    ...(plan.locks === undefined ? lines : [lockRows(plan.locks), ...lines.map(indent)]),
+  ];
+}
+
+const waits = { block: '', skip: ' SKIP LOCKED', error: ' NOWAIT' } as const;
+
+function lockRows({ marks, limit }: LockRows): string {
+  const tables = marks.map((mark) => {
+    const { namespace, name } = mark.table.stored;
+    return `${namespace}.${name} ${lockClause(mark)}${waits[mark.wait]}`;
+  });
+  return `LockRows: ${tables.join(', ')}${limit === undefined ? '' : ', up to LIMIT'}`;
 }
 
 function route(plan: SelectPlan, of: Route): string[] {
@@ -147,6 +167,7 @@ async function analyzed(
   const lines = describe(session, planned, execution);
   let rows = 0;
   if (planned.kind === 'select') {
+    refuseRowLocks(session, planned.plan);
     for await (const batch of runPlan(planned.plan, execution)) rows += batch.length;
   } else if (planned.kind === 'dml') {
     rows = (await runDml(planned.plan, execution)).count;

@@ -1,6 +1,7 @@
 import type { CatalogTable } from '../catalog/types.ts';
 import { tableModes } from '../locks/index.ts';
 import type { TableLockMode } from '../locks/index.ts';
+import type { SelectPlan } from '../planner/nodes.ts';
 import type { QualifiedName, Statement } from '../sql/index.ts';
 import { findTable } from './ddl-locks.ts';
 import type { Planned } from './planned.ts';
@@ -29,9 +30,16 @@ function findUses(planned: Planned): TableUse[] {
   if (planned.kind === 'verbatim') return uses;
   const { plan } = planned;
   if (plan.kind !== 'select') uses.push({ table: plan.table, mode: 'rowExclusive' });
-  const source = plan.kind === 'select' ? plan : plan.source;
-  for (const { table } of source.scans.values()) uses.push({ table, mode: 'accessShare' });
+  uses.push(...usesOfSelect(plan.kind === 'select' ? plan : plan.source));
   return uses;
+}
+
+function usesOfSelect({ scans, locks, before = [] }: SelectPlan): TableUse[] {
+  return [
+    ...before.flatMap((step) => usesOfSelect(step.plan)),
+    ...(locks?.marks ?? []).map(({ table }): TableUse => ({ table, mode: 'rowShare' })),
+    ...[...scans.values()].map(({ table }): TableUse => ({ table, mode: 'accessShare' })),
+  ];
 }
 
 /**

@@ -15,6 +15,7 @@ import { mirrorOf } from './mirror-access.ts';
 import type { Planned } from './planned.ts';
 import type { PgliteSession } from '../pglite/index.ts';
 import { freshPlan, validPlan } from './prepare.ts';
+import { refuseRowLocks } from './row-locks.ts';
 import { runVerbatim } from './run-verbatim.ts';
 import type { Prepared, SessionState, StatementResult } from './state.ts';
 import { applySetting } from './utility/set.ts';
@@ -126,6 +127,7 @@ export async function runQuery(
   const fields = prepared.fields ?? [];
   switch (planned.kind) {
     case 'select': {
+      refuseRowLocks(session, planned.plan);
       const run = executionOf(session, prepared, input);
       return { kind: 'rows', fields, batches: runPlan(planned.plan, run), tag: selectTag };
     }
