@@ -10,10 +10,13 @@ import type { Workload } from './lib/workload.ts';
 import { aggregates } from './workloads/aggregates.ts';
 import { copy } from './workloads/copy.ts';
 import { flush } from './workloads/flush.ts';
+import { groupCommit } from './workloads/group-commit.ts';
 import { insert } from './workloads/insert.ts';
 import { manyUsers } from './workloads/many-users.ts';
 import { pointSelect } from './workloads/point-select.ts';
+import { recovery } from './workloads/recovery.ts';
 import { start } from './workloads/start.ts';
+import { tpcb } from './workloads/tpcb.ts';
 
 /** In the order in which they run. */
 const workloads: readonly Workload[] = [
@@ -24,6 +27,9 @@ const workloads: readonly Workload[] = [
   aggregates,
   start,
   manyUsers,
+  tpcb,
+  groupCommit,
+  recovery,
 ];
 
 const help = `npm run bench -- [workload …] [options]

@@ -1,11 +1,12 @@
 import { PgError, SqlState } from '../base/index.ts';
 import type { Bind, Close, Describe, Execute, Parse } from '../protocol/index.ts';
-import { parse as parseStatements } from '../sql/index.ts';
+import { parseCached } from '../sql/index.ts';
 import { bindParameters } from './bind-params.ts';
 import type { OpenCursor } from './cursor/cursors.ts';
 import { described } from './cursor/described.ts';
 import { readResult } from './portal.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
+import { keepPrepared, knownPrepared } from './prepared-texts.ts';
 import { runQueryNow, startInsertNow } from './run-query.ts';
 import { describeFields, sendCopy } from './send.ts';
 import type { SessionCore } from './session-core.ts';
@@ -16,7 +17,7 @@ import type { Portal, Prepared, StatementResult } from './state.ts';
  * can be answered without waiting is answered within the call.
  */
 export interface ExtendedQuery {
-  parse(message: Parse): Promise<void>;
+  parse(message: Parse): void | Promise<void>;
   bind(message: Bind): void;
   describe(message: Describe): void;
   execute(message: Execute): void | Promise<void>;
@@ -33,7 +34,7 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
   const { writer } = output;
   let skipping = false;
 
-  async function parse(message: Parse): Promise<void> {
+  function parse(message: Parse): void | Promise<void> {
     core.beginStatement(message.text);
     if (message.statement !== '' && state.prepared.has(message.statement)) {
       throw new PgError(
@@ -41,8 +42,20 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
         `prepared statement "${message.statement}" already exists`,
       );
     }
-    if (message.statement === '') state.prepared.delete('');
-    const [statement, ...more] = parseStatements(message.text);
+    const { statement: name, text, parameterTypes } = message;
+    if (name === '') state.prepared.delete('');
+    const known = knownPrepared(state, name, text, parameterTypes);
+    if (known === undefined || !core.roleIsFresh()) return parseText(message);
+    core.refuseInFailed(known.statement);
+    transaction.start();
+    state.prepared.set(name, known);
+    writer.parseComplete();
+    return undefined;
+  }
+
+  async function parseText(message: Parse): Promise<void> {
+    const { statement: name, text, parameterTypes } = message;
+    const [statement, ...more] = parseCached(text);
     if (more.length > 0) {
       throw new PgError(
         SqlState.syntaxError,
@@ -52,8 +65,9 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
     if (statement !== undefined) core.refuseInFailed(statement);
     transaction.start();
     if (!core.roleIsFresh()) await core.refreshRole();
-    const { statement: name, parameterTypes } = message;
-    state.prepared.set(name, await prepareStatement(state, name, statement, parameterTypes));
+    const prepared = await prepareStatement(state, name, statement, parameterTypes);
+    state.prepared.set(name, prepared);
+    keepPrepared(state, text, prepared);
     writer.parseComplete();
   }
 

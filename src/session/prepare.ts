@@ -110,6 +110,15 @@ export function validPlan(session: SessionState, prepared: Prepared): Planned | 
 export async function freshPlan(session: SessionState, prepared: Prepared): Promise<Planned> {
   const valid = validPlan(session, prepared);
   if (valid !== undefined) return valid;
+  const { literalText } = prepared;
+  if (literalText !== undefined) {
+    // Nothing has been described yet, and the template may mean something else now.
+    const own = await analyzeAndPlan(session, literalText, []);
+    prepared.text = literalText;
+    prepared.fields = own.analyzed.fields;
+    prepared.plan = own;
+    return own.planned;
+  }
   const plan = await analyzeAndPlan(session, prepared.text, prepared.paramTypes);
   if (!sameFields(prepared.fields, plan.analyzed.fields)) {
     throw new PgError(SqlState.featureNotSupported, 'cached plan must not change result type');

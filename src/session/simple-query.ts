@@ -1,12 +1,15 @@
-import { PgError, SqlState } from '../base/index.ts';
-import { parse as parseStatements } from '../sql/index.ts';
+import { PgError, SqlState, assert } from '../base/index.ts';
+import { parseCached } from '../sql/index.ts';
 import type { Statement } from '../sql/index.ts';
 import { firstParameter } from './names.ts';
 import { readResult } from './portal.ts';
-import { prepareStatement } from './prepare.ts';
+import { isQuery, prepareStatement } from './prepare.ts';
+import { runQueryNow, startInsertNow } from './run-query.ts';
 import { describeFields, sendCopy } from './send.ts';
 import type { SessionCore } from './session-core.ts';
 import type { Prepared, StatementResult } from './state.ts';
+import { findTemplate, learnTemplate } from './templates.ts';
+import type { FoundStatement, UnknownText } from './templates.ts';
 
 const noParameters = { raw: { formats: [], values: [] }, params: [], resultFormats: [] } as const;
 
@@ -14,20 +17,35 @@ const noParameters = { raw: { formats: [], values: [] }, params: [], resultForma
  * The simple protocol (postgres.c, exec_simple_query): statements in one implicit transaction unless BEGIN says otherwise.
  * Returns the handler of Query messages; it writes every answer, ReadyForQuery included.
  */
-export function createSimpleQuery(core: SessionCore): (text: string) => Promise<void> {
+export function createSimpleQuery(core: SessionCore): (text: string) => void | Promise<void> {
   const { state } = core;
   const { engine, output, transaction } = state;
   const { writer } = output;
 
-  async function query(text: string): Promise<void> {
+  function query(text: string): void | Promise<void> {
     const startMs = engine.clock.monotonicMs();
     core.beginStatement(text);
     const unnamed = state.portals.get('');
-    if (unnamed !== undefined) await core.closePortal(unnamed);
+    if (unnamed !== undefined) return core.closePortal(unnamed).then(() => begin(text, startMs));
+    return begin(text, startMs);
+  }
+
+  function begin(text: string, startMs: number): void | Promise<void> {
     state.prepared.delete('');
+    const found = findTemplate(state, text);
+    return found !== undefined && 'prepared' in found
+      ? runFound(found, text, startMs)
+      : runText(text, startMs, found);
+  }
+
+  async function runText(
+    text: string,
+    startMs: number,
+    unknown: UnknownText | undefined,
+  ): Promise<void> {
     let statements: readonly Statement[];
     try {
-      statements = parseStatements(text);
+      statements = parseCached(text);
     } catch (error) {
       await core.fail(error);
       finish(text, startMs);
@@ -39,7 +57,7 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
       return;
     }
     state.severalStatements = statements.length > 1;
-    await runFrom(statements, 0, text, startMs);
+    await runFrom(statements, 0, text, startMs, unknown);
   }
 
   async function runFrom(
@@ -47,12 +65,14 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
     from: number,
     text: string,
     startMs: number,
+    unknown?: UnknownText,
   ): Promise<void> {
     try {
       for (let i = from; i < statements.length; i++) {
         const last = i === statements.length - 1;
         const simple = statements.length === 1 ? 'alone' : 'several';
-        const result = await runOne(statements[i]!, last, simple);
+        const learn = unknown?.seenBefore === true ? { text, unknown } : undefined;
+        const result = await runOne(statements[i]!, last, simple, learn);
         if (result.kind !== 'copyIn') continue;
         const { copy } = result;
         writer.copyInResponse(copy.format, copy.columnCount);
@@ -77,12 +97,15 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
     statement: Statement,
     last: boolean,
     simple: 'alone' | 'several',
+    learn: { readonly text: string; readonly unknown: UnknownText } | undefined,
   ): Promise<StatementResult> {
     core.refuseInFailed(statement);
     transaction.start();
     if (!core.roleIsFresh()) await core.refreshRole();
     const prepared = await prepareStatement(state, '', statement, []);
     const params = noParams(prepared);
+    if (learn !== undefined && isQuery(statement))
+      await learnTemplate(state, learn.text, learn.unknown, prepared);
     const result = await core.run(prepared, { ...noParameters, params, simple });
     if (result.kind === 'copyIn') return result;
     const tag = await send(result);
@@ -97,6 +120,42 @@ export function createSimpleQuery(core: SessionCore): (text: string) => Promise<
     throw new PgError(SqlState.undefinedParameter, 'there is no parameter $1', {
       position: prepared.statement && firstParameter(prepared.statement),
     });
+  }
+
+  /** A statement whose template is known: parsed and analyzed already. Within the call when there is nothing to wait for. */
+  function runFound(found: FoundStatement, text: string, startMs: number): void | Promise<void> {
+    try {
+      const running = startFound(found);
+      if (running === undefined) return finish(text, startMs);
+      return running.catch(core.fail).then(() => finish(text, startMs));
+    } catch (error) {
+      return core.fail(error).then(() => finish(text, startMs));
+    }
+  }
+
+  function startFound({ prepared, params }: FoundStatement): undefined | Promise<void> {
+    const { statement } = prepared;
+    core.refuseInFailed(statement);
+    transaction.start();
+    const input = { ...noParameters, params, simple: 'alone' } as const;
+    if (!core.roleIsFresh()) return core.run(prepared, input).then(sendAndCommit);
+    const now = runQueryNow(state, prepared, input) ?? startInsertNow(state, prepared, input);
+    if (now === undefined) return core.run(prepared, input).then(sendAndCommit);
+    if (now instanceof Promise) return now.then(sendAndCommit);
+    if (now.kind === 'done') return commitThenComplete(now.tag);
+    return sendAndCommit(now);
+  }
+
+  async function sendAndCommit(result: StatementResult): Promise<void> {
+    assert(result.kind !== 'copyIn', 'a query');
+    await commitThenComplete(await send(result));
+  }
+
+  function commitThenComplete(tag: string): undefined | Promise<void> {
+    const committing = transaction.inBlock ? undefined : core.commit();
+    if (committing !== undefined) return committing.then(() => writer.commandComplete(tag));
+    writer.commandComplete(tag);
+    return undefined;
   }
 
   /** Writes the rows with their description; returns the tag. */

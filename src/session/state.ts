@@ -17,15 +17,17 @@ import type { SlotMap } from './slot-map.ts';
 export interface Prepared {
   /** As the client named it; '' is the unnamed one. */
   readonly name: string;
-  /** What PostgreSQL is given: our words taken out. */
-  readonly text: string;
+  /** What PostgreSQL is given: our words taken out. Changes with the plan when there is a literalText. */
+  text: string;
+  /** Found by its template: the text with its numbers, from which a plan is made when `plan` is valid no more. */
+  readonly literalText?: string;
   /** Undefined: the empty statement. */
   readonly statement: Statement | undefined;
   /** Parameter types as the client declared them (0: to be inferred). */
   readonly declaredTypes: readonly number[];
   readonly paramTypes: readonly number[];
   /** Undefined: returns no rows. */
-  readonly fields: readonly FieldDescription[] | undefined;
+  fields: readonly FieldDescription[] | undefined;
   plan: CurrentPlan | undefined;
   /** DECLARE CURSOR's query. */
   readonly inner?: Prepared;

@@ -1,0 +1,165 @@
+/**
+ * Simple queries that are run by a template answer as they would without: each statement is sent with and without a comment, which
+ * keeps it from having one, over the same numbers; everything that a client sees must be the same.
+ */
+import type pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startServerProcess } from '../support/server-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
+import { connect } from './client.ts';
+
+let server: ServerProcess;
+let client: pg.Client;
+
+beforeAll(async () => {
+  server = await startServerProcess();
+  client = await connect(server);
+  await client.query(
+    'CREATE TABLE t (id int PRIMARY KEY, a bigint, b numeric(8,2), c text, d real, e int2, f char(5))',
+  );
+  await client.query(
+    "INSERT INTO t SELECT g, g * 10, g / 4.0, 'row ' || g, g / 8.0, g, g FROM generate_series(-20, 20) g",
+  );
+});
+afterAll(async () => {
+  await client?.end();
+  await server?.remove();
+});
+
+type Answer = Readonly<Record<string, unknown>>;
+
+async function answer(text: string): Promise<Answer> {
+  try {
+    const { rows, fields, command, rowCount } = await client.query({ text, rowMode: 'array' });
+    return { rows, fields, command, rowCount };
+  } catch (error) {
+    const { code, message, detail, hint, position, where } = error as pg.DatabaseError;
+    return { code, message, detail, hint, position, where };
+  }
+}
+
+/** Each in the place of every #: the edges of types, signs, zeros, fractions, and what is common. */
+const numbers = [
+  '1',
+  '2',
+  '7',
+  '-3',
+  '-0',
+  '007',
+  '32768',
+  '-32769',
+  '2147483648',
+  '-2147483648',
+  '3000000000',
+  '9223372036854775808',
+  '1.5',
+  '-0.0',
+  '00.50',
+];
+
+const shapes = [
+  'SELECT #',
+  'SELECT # AS n, # + id FROM t WHERE id = 1',
+  'SELECT id, c FROM t WHERE id = #',
+  'SELECT id FROM t WHERE id IN (1, #, 3) ORDER BY id',
+  'SELECT id FROM t WHERE id BETWEEN # AND 5 ORDER BY id DESC',
+  'SELECT id FROM t ORDER BY # LIMIT 3',
+  'SELECT id, a FROM t ORDER BY 2, id LIMIT #',
+  'SELECT id FROM t ORDER BY id OFFSET # LIMIT 2',
+  'SELECT id FROM t ORDER BY id FETCH FIRST # ROWS ONLY',
+  'SELECT e % 3, count(*) FROM t GROUP BY # ORDER BY 1',
+  'SELECT id + #, count(*) FROM t GROUP BY id + # ORDER BY 1 LIMIT 2',
+  'SELECT DISTINCT id / 10 + # FROM t ORDER BY 1',
+  'SELECT a - #, a -#, a - -#, a * -#, -# ^ 2 FROM t WHERE id = 2',
+  'SELECT -#::int2, #::int8, #::text, #::numeric(6,1) FROM t WHERE id = 2',
+  'SELECT CAST(# AS varchar(3)), b::numeric(10,#) FROM t WHERE id = 3',
+  'SELECT b * #, d * #, e + # FROM t WHERE id = 4',
+  'SELECT 10 / # FROM t WHERE id = 4',
+  'SELECT substring(c from #), left(c, #) FROM t WHERE id = 5',
+  'SELECT round(b, #), round(b) FROM t WHERE id = 7',
+  "SELECT interval '1 day' * #, date '2020-01-31' + #",
+  'SELECT sum(a) OVER (ORDER BY id ROWS # PRECEDING) FROM t ORDER BY id LIMIT 5',
+  'SELECT CASE WHEN id > # THEN 1 ELSE # END FROM t ORDER BY id LIMIT 5',
+  'SELECT * FROM (VALUES (1, #), (2, 5)) v (x, y)',
+  'SELECT count(*) FROM generate_series(1, 20) WHERE # < 1000 OR generate_series > #',
+  'SELECT (SELECT max(id) FROM t u WHERE u.id < t.id + #) FROM t WHERE id = 6',
+  'SELECT ARRAY[1, #], (ARRAY[5,6,7])[#]',
+  'SELECT id FROM t WHERE f = # ORDER BY id',
+  "SELECT id FROM t WHERE f = '1' OR c = 'row 2' OR id = # ORDER BY id",
+  'SELECT pg_typeof(#), pg_typeof(a + #) FROM t WHERE id = 1',
+  'UPDATE t SET a = a + # WHERE id = 8 RETURNING id, a',
+  'UPDATE t SET b = #, e = # WHERE id = 9 RETURNING b, e',
+  'INSERT INTO t VALUES (100, #, #) RETURNING id, a, b',
+  'INSERT INTO t (id, a) SELECT 200 + #, # RETURNING *',
+  'DELETE FROM t WHERE id = # RETURNING id, c',
+  'SELECT nope FROM t WHERE id = #',
+];
+
+test.each(shapes)('%s', async (shape) => {
+  const writes = !shape.startsWith('SELECT');
+  for (const [i, number] of numbers.entries()) {
+    const other = numbers[(i * 7 + 1) % numbers.length]!;
+    // The same number everywhere, and another one after the first place.
+    const texts = new Set([
+      shape.replaceAll('#', number),
+      shape.replace('#', number).replaceAll('#', other),
+    ]);
+    for (const text of texts) {
+      const run = async (variant: string): Promise<Answer> => {
+        if (!writes) return await answer(variant);
+        await client.query('BEGIN');
+        const got = await answer(variant);
+        await client.query('ROLLBACK');
+        return got;
+      };
+      const plain = await run(`${text} -- as it is`);
+      expect({ text, ...(await run(text)) }).toEqual({ text, ...plain });
+    }
+  }
+});
+
+test('a template ends with what it was made under', async () => {
+  const read = async (id: number): Promise<unknown[]> =>
+    (await client.query({ text: `SELECT x FROM changing WHERE id = ${id}`, rowMode: 'array' }))
+      .rows;
+  await client.query('CREATE TABLE changing (id int PRIMARY KEY, x int)');
+  await client.query('INSERT INTO changing VALUES (1, 10), (2, 20)');
+  for (const id of [1, 2, 1, 2]) expect(await read(id)).toEqual([[id * 10]]);
+  await client.query("ALTER TABLE changing DROP COLUMN x, ADD COLUMN x text DEFAULT 'new'");
+  for (const id of [1, 2, 1]) expect(await read(id)).toEqual([['new']]);
+  await client.query('CREATE SCHEMA other; CREATE TABLE other.changing (id bigint, x text)');
+  await client.query('SET search_path = other, public');
+  for (const id of [1, 2, 1]) expect(await read(id)).toEqual([]);
+  await client.query('BEGIN; ALTER TABLE changing RENAME TO gone');
+  for (const id of [1, 2, 1]) expect(await read(id)).toEqual([['new']]);
+  await client.query('ROLLBACK');
+  await client.query('RESET search_path');
+  await client.query('CREATE ROLE reader');
+  await client.query('SET ROLE reader');
+  for (const id of [1, 2, 1]) await expect(read(id)).rejects.toMatchObject({ code: '42501' });
+  await client.query('RESET ROLE');
+  await client.query('DROP TABLE changing');
+  await expect(read(1)).rejects.toMatchObject({ code: '42P01', position: '15' });
+});
+
+test('what a literal meant when it was analyzed is not kept', async () => {
+  const now = async (): Promise<unknown> =>
+    (await client.query(`SELECT extract(epoch FROM 'now'::timestamptz)::float8 AS n, 1`)).rows[0];
+  const first = await now();
+  for (let i = 0; i < 3; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await now()).not.toEqual(first);
+  }
+});
+
+test('read-only transactions, failed ones, cancelled ones', async () => {
+  const update = (n: number): string => `UPDATE t SET a = ${n} WHERE id = 8`;
+  for (const n of [1, 2, 3]) await client.query(update(n));
+  await client.query('BEGIN READ ONLY');
+  expect(await answer(update(4))).toMatchObject({ code: '25006' });
+  expect(await answer(update(5))).toMatchObject({ code: '25P02' });
+  await client.query('ROLLBACK');
+  const sleep = (n: string): string => `SELECT count(*) FROM t, pg_sleep(0) WHERE id < ${n}`;
+  for (const n of ['1', '2', '3'])
+    expect(await answer(sleep(n))).toEqual(await answer(`${sleep(n)} --`));
+});
