@@ -55,7 +55,10 @@ export function keyConversion(child: number, parent: number): KeyConversion | un
     return { toParent: integerCast(child, parent), toChild: integerCast(parent, child) };
   }
   if (integerTypes.has(child) && parent === Oid.numeric) {
-    return { toParent: (value) => String(value), toChild: numericToInteger(child) };
+    return {
+      toParent: (value) => String(value as number | bigint),
+      toChild: numericToInteger(child),
+    };
   }
   if (child === Oid.float4 && parent === Oid.float8) {
     return {
