@@ -24,7 +24,9 @@ export interface WorldOptions {
 }
 
 async function must(session: ScenarioSession, sql: string): Promise<readonly BackendMessage[]> {
-  const answer = await session.ask(sql);
+  const answer = await session.ask(sql).catch((error: unknown) => {
+    throw new Error(`${sql}: ${error instanceof Error ? error.message : String(error)}`);
+  });
   if (answer.some(({ type }) => type === 'ErrorResponse')) {
     throw new Error(`${sql}: ${render(answer, false)}`);
   }
