@@ -154,18 +154,20 @@ export async function* runPlan(
   execution: Execution,
   given: Sources = noSources,
 ): AsyncIterable<Row[]> {
-  if (plan.before !== undefined) await runSteps(plan.before, execution);
   if (plan.locks === undefined) yield* runUnlocked(plan, execution, given);
   else
     yield* lockRows(plan.locks, runUnlocked(plan, execution, given), lockingHost(plan, execution));
 }
 
-/** What locking the plan's rows takes; its steps have been run. */
+/** What locking the plan's rows takes. */
 export function lockingHost(plan: SelectPlan, execution: Execution): LockingHost {
   return {
     execution,
     recheck: (instead) => collect(runUnlocked(plan, recheckExecution(plan, execution, instead))),
-    rowOf: async (limit) => (await collectPlan(limit, execution))[0],
+    rowOf: async (limit) => {
+      if (plan.before !== undefined) await runSteps(plan.before, execution);
+      return (await collectPlan(limit, execution))[0];
+    },
   };
 }
 
@@ -176,6 +178,7 @@ export async function* runUnlocked(
   given: Sources = noSources,
   chosen?: Route,
 ): AsyncIterable<Row[]> {
+  if (plan.before !== undefined) await runSteps(plan.before, execution);
   if (chosen === undefined) await rowsMeasured(plan, execution);
   const route = chosen ?? routePlan(plan, execution);
   if (route.kind === 'split') {

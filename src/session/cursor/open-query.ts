@@ -1,7 +1,9 @@
 import { notSupported } from '../../base/index.ts';
 import type { Query } from '../../analyzer/tree.ts';
 import type { Execution } from '../../executor/run-plan.ts';
-import { runPlan } from '../../executor/run-plan.ts';
+import { createRowLocker } from '../../executor/lock-rows.ts';
+import type { RowLocker } from '../../executor/lock-rows.ts';
+import { lockingHost, runPlan, runUnlocked } from '../../executor/run-plan.ts';
 import { scansBackward, withRowKeys } from '../../planner/cursor-query.ts';
 import type { CursorTarget } from '../../planner/cursor-query.ts';
 import type { SelectPlan } from '../../planner/nodes.ts';
@@ -12,9 +14,11 @@ import type { Planned } from '../planned.ts';
 import type { QueryInput } from '../run-query.ts';
 import { executionOf, lockedPlan, runQuery } from '../run-query.ts';
 import type { Prepared, SessionState } from '../state.ts';
+import { refuseRowLocks } from '../row-locks.ts';
 import type { Guard } from './guard.ts';
 import { queryGuard } from './guard.ts';
 import type { RowFeed } from './row-feed.ts';
+import { lockingFeed } from './locking-feed.ts';
 import { feedOf, feedOfRows } from './row-feed.ts';
 
 /** A query that has been begun: its snapshot is the statement's that opened it. */
@@ -70,8 +74,9 @@ export async function openQuery(
     const rows = await guard(() => allRows(session, prepared, input));
     return { feed: feedOfRows(rows), guard, backward, targets, locked };
   }
-  const run = { ...executionOf(session, prepared, input), signal };
-  const feed = feedOf(runPlan(plan, streaming(run, plan, targets)), () => signal.throwIfAborted());
+  refuseRowLocks(session, plan);
+  const run = streaming({ ...executionOf(session, prepared, input), signal }, plan, targets);
+  const feed = feedOfPlan(plan, run);
   try {
     // The first rows fix the snapshot: later statements of the transaction have their own.
     await guard(() => feed.prime());
@@ -80,6 +85,14 @@ export async function openQuery(
     if (signal.aborted || query.jointree.items.length === 0) throw error;
   }
   return { feed, guard, backward, targets, locked };
+}
+
+function feedOfPlan(plan: SelectPlan, run: Execution): RowFeed {
+  const check = (): void => run.signal.throwIfAborted();
+  const { locks } = plan;
+  if (locks === undefined) return feedOf(runPlan(plan, run), check);
+  const create = (): Promise<RowLocker> => createRowLocker(locks, lockingHost(plan, run));
+  return lockingFeed(feedOf(runUnlocked(plan, run), check), create);
 }
 
 /** A plain scan goes row by row: nothing is gathered first, and the keys of its rows are at hand. */
