@@ -75,12 +75,12 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
       const table = before.records.tables.get(tableId);
       if (table !== undefined) requireKind(table.stored, request.dropKind!.kind);
     }
-    await view.startStatement(marks);
+    const apart = await view.startStatement(marks);
     started(before);
     const startMs = clock.monotonicMs();
     const { tag, notices } = await mirror.exec(request.sql, request.settings);
     view.ran(clock.monotonicMs() - startMs);
-    const relations = await readRelations(mirror, before.relations);
+    const relations = await readRelations(mirror, before.relations, apart);
     await requireReservedIntact(mirror, before.snapshot.virtuals, relations);
     const effect = effectOf({
       before,

@@ -21,22 +21,16 @@ export async function readNames(mirror: MirrorConnection, base?: Names): Promise
     new Map([...(map ?? [])].filter(([oid]) => oid < from));
   const functions = keep(base?.functions);
   const volatility = keep(base?.volatility);
-  for (const [oid, name, kind] of await mirror.rows(readNamesSql.functions(from))) {
-    functions.set(Number(oid), name!);
-    volatility.set(Number(oid), volatilityOf[kind as 'i' | 's' | 'v']);
+  const operators = keep(base?.operators);
+  const types = keep(base?.types);
+  const collations = keep(base?.collations);
+  const constraints = new Map<number, string>();
+  const maps = { f: functions, o: operators, t: types, l: collations, k: constraints };
+  for (const [kind, oid, name, volatile] of await mirror.rows(readNamesSql(from))) {
+    maps[kind as keyof typeof maps].set(Number(oid), name!);
+    if (kind === 'f') volatility.set(Number(oid), volatilityOf[volatile as 'i' | 's' | 'v']);
   }
-  const read = async (sql: string, base: Map<number, string>): Promise<Map<number, string>> => {
-    for (const [oid, name] of await mirror.rows(sql)) base.set(Number(oid), name!);
-    return base;
-  };
-  return {
-    functions,
-    volatility,
-    operators: await read(readNamesSql.operators(from), keep(base?.operators)),
-    types: await read(readNamesSql.types(from), keep(base?.types)),
-    collations: await read(readNamesSql.collations(from), keep(base?.collations)),
-    constraints: await read(readNamesSql.constraints, new Map()),
-  };
+  return { functions, volatility, operators, types, collations, constraints };
 }
 
 /** format_type's typmod part for the types that have one (varchar 9 is `varchar(5)`). */

@@ -6,7 +6,7 @@ import { formerRelidsAfter, joinRelations } from './join.ts';
 import { noSettings, replay } from './mirror-contents.ts';
 import type { MirrorWait, PrivateView } from './mirror-turns.ts';
 import { readNames } from './names.ts';
-import { readRelations } from './read-mirror.ts';
+import { nextXid, readRelations } from './read-mirror.ts';
 
 /** More statements than this are not kept apart in the mirror: going back to before them is a replay. */
 const savepointsMax = 32;
@@ -14,8 +14,11 @@ const savepointsMax = 32;
 export interface TransactionView {
   /** Runs `work` alone in the mirror, which shows the transaction's catalog meanwhile. Calls may be nested. */
   hold<T>(work: () => Promise<T>): Promise<T>;
-  /** Within a hold: so that what follows can be undone by `undo`. Savepoints that nobody can go back to are given up. */
-  startStatement(wanted: ReadonlySet<number>): Promise<void>;
+  /**
+   * Within a hold: so that what follows can be undone by `undo`. Savepoints that nobody can go back to are given up. False: there
+   * are too many, and the statement is not a subtransaction of its own.
+   */
+  startStatement(wanted: ReadonlySet<number>): Promise<boolean>;
   /** Within a hold: a statement took this long. */
   ran(ms: number): void;
   /** The mirror as it was in the state `to`; parked where there is no shorter way. */
@@ -80,12 +83,15 @@ export function createTransactionView(core: CatalogCore, owner: ViewOwner): Tran
     try {
       await mirror.exec('begin', noSettings);
       const generation = ++core.generations;
-      if (state.entries.length === 0) {
+      // A worker that died may have taken transaction ids back that nothing on disk knew of.
+      const { relations: committed } = core.committed;
+      const comparable = Number(await nextXid(mirror)) >= Number(committed.inventory.nextXid);
+      if (state.entries.length === 0 && comparable) {
         owner.rejoined({ ...state, generation });
         return;
       }
       await replay(mirror, state.entries);
-      const relations = await readRelations(mirror, core.committed.relations);
+      const relations = await readRelations(mirror, committed, comparable);
       const names = await readNames(mirror, core.committed.names);
       const formerRelids = formerRelidsAfter(state.relations, state.formerRelids, relations);
       const snapshot = joinRelations({
@@ -164,14 +170,14 @@ export function createTransactionView(core: CatalogCore, owner: ViewOwner): Tran
     startStatement: async (wanted) => {
       const number = owner.state().entries.length;
       const last = savepoints.at(-1);
-      if (last === number) return;
-      if (last !== undefined && !wanted.has(last)) {
+      if (last !== undefined && (last === number || !wanted.has(last))) {
         await mirror.exec(`release savepoint d${last}`, noSettings);
         savepoints.pop();
       }
-      if (savepoints.length >= savepointsMax) return;
+      if (savepoints.length >= savepointsMax) return false;
       await mirror.exec(`savepoint d${number}`, noSettings);
       savepoints.push(number);
+      return true;
     },
     ran: (ms) => {
       replayMs += ms;

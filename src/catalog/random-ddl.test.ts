@@ -1,17 +1,20 @@
 /** Random DDL, savepoints and rollbacks, with others looking in between, against a plain PGlite that is told the same. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readStoredExpr } from '../analyzer/index.ts';
 import { clusterTemplate, openPglite } from '../pglite/index.ts';
 import type { PgliteHandle } from '../pglite/index.ts';
 import type { Storage } from '../storage/types.ts';
 import { testFolder } from '../storage/testing-folder.ts';
 import type { DdlMark } from './catalog.ts';
+import { readRelations } from './read-mirror.ts';
+import { catalogTable } from './reconcile.ts';
 import type { TestCatalog, TestTransaction } from './testing.ts';
 import { beginTestDdl, openTestCatalog } from './testing.ts';
 import type { CatalogSnapshot } from './types.ts';
 
 /** Of this run; PGTIDE_TEST_SEED repeats another. */
 const seed = Number(process.env['PGTIDE_TEST_SEED'] ?? Date.now() % 1_000_000);
-const transactions = Number(process.env['PGTIDE_TEST_TRANSACTIONS'] ?? 14);
+const transactions = Number(process.env['PGTIDE_TEST_TRANSACTIONS'] ?? 10);
 
 const folder = testFolder();
 let storage: Storage;
@@ -50,6 +53,11 @@ type Description = readonly (readonly (string | null)[])[];
 async function describePlain(): Promise<Description> {
   return (await plain.query(describeSql, undefined, new Map())).rows;
 }
+
+const noMirror = {
+  exec: () => Promise.reject(new Error('reads only')),
+  inTransaction: () => true,
+};
 
 const inOrder = (a: string | null, b: string | null): number => ((a ?? '') < (b ?? '') ? -1 : 1);
 
@@ -179,6 +187,18 @@ test(`the catalog is as PostgreSQL's after every step, seed ${seed}`, async () =
       const found = await ddl.hold(() => ours.rows(describeSql));
       told(() => expect(found).toEqual(expected));
       expectSnapshot(ddl.snapshot, expected);
+      // What was read of the changes alone is what a full reading gives.
+      const whole = await ddl.hold(() => readRelations({ ...noMirror, rows: ours.rows }));
+      for (const { referencedBy: _, ...table } of ddl.snapshot.tables) {
+        const { relation } = whole.get(table.relid)!;
+        const { referencedBy: __, ...read } = catalogTable(
+          relation,
+          table.stored,
+          table.options,
+          readStoredExpr,
+        );
+        told(() => expect(table).toEqual(read));
+      }
     };
     for (let steps = 5 + next(14); steps > 0 && !over; steps--) {
       const what = next(12);

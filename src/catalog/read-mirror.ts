@@ -91,7 +91,10 @@ export interface MirrorRelation {
   } | null;
 }
 
-const readRelationsSql = `
+/** OIDs below are PostgreSQL's own and never change (FirstNormalObjectId). */
+export const firstUserOid = 16384;
+
+const relationsSql = (which: string): string => `
 select c.oid::text, json_build_object(
   'relid', c.oid::int8, 'rowType', c.reltype::int8, 'namespace', n.nspname, 'name', c.relname, 'kind', c.relkind,
   'persistence', c.relpersistence, 'owner', pg_get_userbyid(c.relowner), 'rowSecurity', c.relrowsecurity,
@@ -126,11 +129,14 @@ select c.oid::text, json_build_object(
       'min', s.seqmin::text, 'max', s.seqmax::text, 'cycle', s.seqcycle) from pg_sequence s where s.seqrelid = c.oid)
   )::text
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname not in ('pg_catalog', 'information_schema', 'tide') and n.nspname !~ '^pg_(toast|temp)' and c.relkind not in ('i', 'I', 'c', 't')
+where n.nspname not in ('pg_catalog', 'information_schema', 'tide') and n.nspname !~ '^pg_(toast|temp)' and c.relkind not in ('i', 'I', 'c', 't') ${which}
 order by c.oid`;
 
-/** The users' relations and the computed ones, by OID in ascending order. */
-export type MirrorRelations = ReadonlyMap<number, ReadRelation>;
+/** The users' relations and the computed ones, by OID. */
+export interface MirrorRelations extends ReadonlyMap<number, ReadRelation> {
+  /** What the next reading is compared with. */
+  readonly inventory: Inventory;
+}
 
 export interface ReadRelation {
   readonly relation: MirrorRelation;
@@ -138,33 +144,129 @@ export interface ReadRelation {
   readonly text: string;
 }
 
-/** Reads all relations; those that are as in `former` stay the same objects. */
+/** What is there, as text to be compared. */
+interface Inventory {
+  /** The next transaction id: whatever changes from now on has this or a greater one. */
+  readonly nextXid: string;
+  readonly relations: string;
+  /** Each index and constraint with its table: those that go leave no trace in a row that stays. */
+  readonly parts: string;
+  /** Names of schemas and roles, which relations are read with. */
+  readonly names: string;
+}
+
+const nextXidSql = '(pg_snapshot_xmax(pg_current_snapshot())::text::int8 % 4294967296)::text';
+
+/** The transaction id that the mirror gives out next. */
+export async function nextXid(mirror: MirrorConnection): Promise<string> {
+  const [row] = await mirror.rows(`select ${nextXidSql}`);
+  return row?.[0] ?? '';
+}
+
+/**
+ * The inventory, and the relations with a row of the system catalogs that is as young as transaction `since`. A statement that
+ * runs in a subtransaction of its own has an id of its own.
+ */
+const inventorySql = (since: string): string => {
+  const young = (row: string): string => `age(${row}.xmin) <= age('${since}'::xid)`;
+  return `
+select ${nextXidSql},
+  (select string_agg(c.oid::text, ',' order by c.oid) from pg_class c
+    where c.oid >= ${firstUserOid} and c.relkind not in ('i', 'I', 'c', 't')),
+  concat_ws('/', (select string_agg(i.indexrelid::text || ' ' || i.indrelid, ',' order by i.indexrelid) from pg_index i
+      where i.indrelid >= ${firstUserOid}),
+    (select string_agg(o.oid::text || ' ' || o.conrelid, ',' order by o.oid) from pg_constraint o
+      where o.conrelid >= ${firstUserOid})),
+  concat_ws('/', (select string_agg(oid::text || nspname, ',' order by oid) from pg_namespace),
+    (select string_agg(oid::text || rolname, ',' order by oid) from pg_authid)),
+  (select string_agg(distinct relid::text, ',') from (
+    select c.oid from pg_class c where ${young('c')} and c.relkind not in ('i', 'I')
+    union all select a.attrelid from pg_attribute a where ${young('a')}
+    union all select d.adrelid from pg_attrdef d where ${young('d')}
+    union all select o.conrelid from pg_constraint o where ${young('o')}
+    union all select i.indrelid from pg_index i where ${young('i')}
+    union all select i.indrelid from pg_class c join pg_index i on i.indexrelid = c.oid where ${young('c')}
+    union all select s.seqrelid from pg_sequence s where ${young('s')}
+    union all select t.tgrelid from pg_trigger t where ${young('t')}) as changed(relid)
+    where relid >= ${firstUserOid})`;
+};
+
+/** Tables of the entries (oid and table) that only one of the two lists has. */
+function ownersOfDifferences(left: string, right: string): number[] {
+  const entries = (text: string): Set<string> => new Set(text.split(/[,/]/));
+  const [a, b] = [entries(left), entries(right)];
+  const only = [...a]
+    .filter((entry) => !b.has(entry))
+    .concat([...b].filter((entry) => !a.has(entry)));
+  return only.flatMap((entry) => (entry === '' ? [] : [Number(entry.split(' ')[1])]));
+}
+
+async function readWhere(
+  mirror: MirrorConnection,
+  which: string,
+  former: ReadonlyMap<number, ReadRelation>,
+): Promise<[number, ReadRelation][]> {
+  return (await mirror.rows(relationsSql(which))).map(([oid, text]) => {
+    const relid = Number(oid);
+    const known = former.get(relid);
+    if (known !== undefined && known.text === text) return [relid, known];
+    return [relid, { relation: JSON.parse(text!) as MirrorRelation, text: text! }];
+  });
+}
+
+const noRelations: ReadonlyMap<number, ReadRelation> = new Map();
+
+/**
+ * Reads the relations; those that are as in `former` stay the same objects. With `changesOnly` it is sure that whatever has
+ * changed since then was changed by transactions not yet begun then.
+ */
 export async function readRelations(
   mirror: MirrorConnection,
   former?: MirrorRelations,
+  changesOnly = false,
 ): Promise<MirrorRelations> {
-  const relations = new Map<number, ReadRelation>();
-  for (const [oid, text] of await mirror.rows(readRelationsSql)) {
-    const relid = Number(oid);
-    const known = former?.get(relid);
-    if (known !== undefined && known.text === text) relations.set(relid, known);
-    else relations.set(relid, { relation: JSON.parse(text!) as MirrorRelation, text: text! });
+  const since = former?.inventory.nextXid ?? '3';
+  const [row] = await mirror.rows(inventorySql(since));
+  const [nextXid, relations, parts, names, young] = (row ?? []).map((text) => text ?? '');
+  const inventory: Inventory = {
+    nextXid: nextXid!,
+    relations: relations!,
+    parts: parts!,
+    names: names!,
+  };
+  const before = former?.inventory;
+  if (!changesOnly || former === undefined || before === undefined || before.names !== names) {
+    const all = await readWhere(mirror, '', former ?? noRelations);
+    return Object.assign(new Map(all), { inventory });
   }
-  return relations;
+  const changed = new Set(
+    (young ?? '')
+      .split(',')
+      .filter((oid) => oid !== '')
+      .map(Number),
+  );
+  for (const relid of ownersOfDifferences(before.parts, inventory.parts)) changed.add(relid);
+  const live = new Set(inventory.relations.split(',').map(Number));
+  const known = new Set(before.relations.split(',').map(Number));
+  for (const relid of live) if (!known.has(relid)) changed.add(relid);
+  const merged = new Map([...former].filter(([relid]) => live.has(relid)));
+  if (changed.size > 0) {
+    const read = await readWhere(mirror, `and c.oid in (${[...changed].join(',')})`, former);
+    for (const [relid, relation] of read) merged.set(relid, relation);
+  }
+  // A relation that has left for a schema that is not read is in none of the lists: the order is that of a full reading.
+  const ordered = [...merged].sort(([a], [b]) => a - b);
+  return Object.assign(new Map(ordered), { inventory });
 }
 
-/** Names that printers need, by OID. */
-export const readNamesSql = {
-  functions: (from: number) =>
-    `select p.oid::text, quote_ident(n.nspname) || '.' || quote_ident(p.proname), p.provolatile from pg_proc p join pg_namespace n on n.oid = p.pronamespace where p.oid >= ${from}`,
-  operators: (from: number) =>
-    `select o.oid::text, quote_ident(n.nspname) || '.' || o.oprname from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where o.oid >= ${from}`,
-  types: (from: number) =>
-    `select t.oid::text, quote_ident(n.nspname) || '.' || quote_ident(t.typname) from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.oid >= ${from}`,
-  collations: (from: number) =>
-    `select c.oid::text, quote_ident(n.nspname) || '.' || quote_ident(c.collname) from pg_collation c join pg_namespace n on n.oid = c.collnamespace where c.oid >= ${from}`,
-  constraints: `select oid::text, conname from pg_constraint where conrelid <> 0 and oid >= 16384`,
-};
-
-/** OIDs below are PostgreSQL's own and never change (FirstNormalObjectId). */
-export const firstUserOid = 16384;
+/** Names that printers need: what it names (a letter), OID, name, volatility of a function. */
+export const readNamesSql = (from: number): string => `
+select 'f', p.oid::text, quote_ident(n.nspname) || '.' || quote_ident(p.proname), p.provolatile::text
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace where p.oid >= ${from}
+union all select 'o', o.oid::text, quote_ident(n.nspname) || '.' || o.oprname, null
+  from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where o.oid >= ${from}
+union all select 't', t.oid::text, quote_ident(n.nspname) || '.' || quote_ident(t.typname), null
+  from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.oid >= ${from}
+union all select 'l', c.oid::text, quote_ident(n.nspname) || '.' || quote_ident(c.collname), null
+  from pg_collation c join pg_namespace n on n.oid = c.collnamespace where c.oid >= ${from}
+union all select 'k', oid::text, conname, null from pg_constraint where conrelid <> 0 and oid >= ${firstUserOid}`;
