@@ -28,6 +28,7 @@ import {
   upsertedCounters,
 } from './workload/contended.ts';
 import { schemaChanges } from './workload/ddl.ts';
+import { references } from './workload/references.ts';
 import { sharedRows, userRows } from './workload/own-rows.ts';
 
 export interface CampaignOptions {
@@ -78,6 +79,7 @@ function parts(): Part[] {
     claims(2),
     events(2),
     sequences(2),
+    references(2),
     bulkLoads('bulk', false),
     bulkLoads('wide', true),
     schemaChanges('items'),
@@ -95,6 +97,8 @@ function parts(): Part[] {
     'bulk',
     'bulk_batches',
     'wide',
+    'orders',
+    'lines',
   ];
   return [...own, flusher(tables)];
 }

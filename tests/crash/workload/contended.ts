@@ -403,10 +403,8 @@ export function flusher(tables: readonly string[]): Part {
         name: 'flush',
         pauseMs: 40,
         async step(session: Session, random: Random) {
-          const table = random.pick(tables);
-          const outcome = await session.attempt(`flush ${table}`, () =>
-            session.run(`flush table ${table}`),
-          );
+          const what = `${random.chance(0.2) ? 'vacuum' : 'flush table'} ${random.pick(tables)}`;
+          const outcome = await session.attempt(what, () => session.run(what));
           return outcome.kind;
         },
       },

@@ -233,6 +233,7 @@ function transaction(owner: Owner, random: Random): Operation {
   if (gone !== undefined) effects.set(gone, undefined);
   const commits = random.chance(0.85);
   const async = random.chance(0.2);
+  const undone = random.chance(0.3);
   return {
     label: `transaction over ${[...effects.keys()].join(' ')}${commits ? '' : ', rolled back'}`,
     effects: commits ? effects : new Map(),
@@ -242,6 +243,12 @@ function transaction(owner: Owner, random: Random): Operation {
       if (async) await session.run('set local synchronous_commit = off');
       const change = `update ${table} set amount = amount + $2 where id = $1`;
       mustBe('update', await session.run(change, [a, -moved]), 1);
+      if (undone) {
+        await session.run('savepoint before');
+        const others = `update ${table} set amount = 0, tag = tag + 100 where id between $1 and $2`;
+        await session.run(others, [owner.firstId, owner.firstId + idsPerOwner - 1]);
+        await session.run('rollback to before');
+      }
       if (fresh !== undefined)
         await session.run(
           `insert into ${table} (${columns}) values ${placeholders(1)}`,
