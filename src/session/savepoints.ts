@@ -1,5 +1,5 @@
 import { PgError, SqlState } from '../base/index.ts';
-import type { DdlTransaction } from '../catalog/catalog.ts';
+import type { DdlMark, DdlTransaction } from '../catalog/catalog.ts';
 import type { StorageSavepoint, StorageTransaction } from '../storage/types.ts';
 import type { Characteristics } from './characteristics.ts';
 import type { SettingsLayer, SettingsStore } from './settings.ts';
@@ -30,18 +30,13 @@ export interface SavepointParts {
   readonly characteristics: { get(): Characteristics; set(value: Characteristics): void };
 }
 
-interface DdlSavepoints {
-  savepoint(): unknown;
-  rollbackTo(mark: unknown): Promise<void>;
-}
-
 interface Entry {
   readonly name: string;
   readonly storage: StorageSavepoint;
   readonly settings: SettingsLayer;
   readonly characteristics: Characteristics;
   /** Undefined: no DDL was open. */
-  readonly ddl: unknown;
+  readonly ddl: DdlMark | undefined;
   readonly marks: readonly unknown[];
 }
 
@@ -57,12 +52,13 @@ export function createSavepoints(parts: SavepointParts): SavepointStack {
   async function backTo(entry: Entry): Promise<void> {
     for (const [i, participant] of parts.participants.entries())
       await participant.rollbackTo(entry.marks[i]);
-    await parts.storage().rollbackTo(entry.storage);
+    // Before the storage, which gives back the locks, the catalog's too.
     const ddl = parts.ddl();
     if (ddl !== undefined) {
       if (entry.ddl === undefined) await parts.dropDdl();
-      else await (ddl as unknown as DdlSavepoints).rollbackTo(entry.ddl);
+      else await ddl.rollbackTo(entry.ddl);
     }
+    await parts.storage().rollbackTo(entry.storage);
     parts.settings.restore(entry.settings);
     parts.characteristics.set(entry.characteristics);
   }
@@ -79,7 +75,7 @@ export function createSavepoints(parts: SavepointParts): SavepointStack {
         storage: parts.storage().savepoint(),
         settings: parts.settings.layer,
         characteristics: parts.characteristics.get(),
-        ddl: (ddl as unknown as DdlSavepoints | undefined)?.savepoint(),
+        ddl: ddl?.savepoint(),
       });
     },
     release: (name) => {
