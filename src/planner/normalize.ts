@@ -65,6 +65,10 @@ export function normalizeQuery(analyzed: Query, catalog: CatalogSnapshot): Query
   });
   for (const level of allQueries(query)) {
     for (const rte of level.rtable) {
+      if (isCursorList(rte, catalog)) {
+        replacements.set(rte, rowsRte(rte, cursorsSource, cursorColumns));
+        continue;
+      }
       if (rte.rteKind !== 'relation') continue;
       const relation = catalog.virtual(rte.relid);
       if (relation !== undefined) {
@@ -76,6 +80,25 @@ export function normalizeQuery(analyzed: Query, catalog: CatalogSnapshot): Query
   }
   if (replacements.size === 0) return query;
   return replace(query, replacements);
+}
+
+/** Source name of the session's cursors: what pg_cursors reads. */
+export const cursorsSource = 'session.cursors';
+
+const cursorColumns = [
+  { name: 'name', typeOid: Oid.text, typmod: -1 },
+  { name: 'statement', typeOid: Oid.text, typmod: -1 },
+  { name: 'is_holdable', typeOid: Oid.bool, typmod: -1 },
+  { name: 'is_binary', typeOid: Oid.bool, typmod: -1 },
+  { name: 'is_scrollable', typeOid: Oid.bool, typmod: -1 },
+  { name: 'creation_time', typeOid: Oid.timestamptz, typmod: -1 },
+];
+
+/** pg_cursor(), which the view pg_cursors reads: PostgreSQL would tell of its own. */
+function isCursorList(rte: RangeTblEntry, catalog: CatalogSnapshot): boolean {
+  if (rte.rteKind !== 'function' || rte.functions.length !== 1 || rte.ordinality) return false;
+  const { expr } = rte.functions[0]!;
+  return expr.kind === 'func' && catalog.functionName(expr.funcId) === 'pg_catalog.pg_cursor';
 }
 
 /** Source name of a computed relation's rows. */

@@ -1,7 +1,7 @@
 import { PgError, SqlState, assert } from '../base/index.ts';
 import type { ExecutorName } from '../planner/nodes.ts';
 import { currentRowSource } from '../planner/current-of.ts';
-import { sequenceSource } from '../planner/normalize.ts';
+import { cursorsSource, sequenceSource } from '../planner/normalize.ts';
 import type { Execution } from '../executor/run-plan.ts';
 import type { SessionSequences, StatementContext } from '../executor/types.ts';
 import type { StorageTransaction } from '../storage/types.ts';
@@ -10,6 +10,7 @@ import type { Value } from '../types/value.ts';
 import { characteristicSettings, isCharacteristic } from './characteristics.ts';
 import { mayRead } from './roles.ts';
 import { currentRows } from './cursor/current-row.ts';
+import { cursorRows } from './cursor/cursor-rows.ts';
 import type { SessionState } from './state.ts';
 import { ownSettings } from './settings.ts';
 
@@ -202,6 +203,7 @@ export function createExecution(
       if (current !== undefined) {
         return { rows: await currentRows(session, current, transaction, statement) };
       }
+      if (source === cursorsSource) return { rows: cursorRows(session) };
       const relid = sequenceRelid(source);
       if (relid !== undefined) {
         const { sequenceId } = catalog.sequence(relid)!;

@@ -116,6 +116,7 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
       resultFormats,
       completedTag: undefined,
       opened: state.cursors.opening(),
+      createdAt: state.statementTime,
       open: undefined,
     });
     writer.bindComplete();

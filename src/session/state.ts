@@ -52,6 +52,8 @@ export interface Portal {
   completedTag: string | undefined;
   /** Counts up over the session's portals: ROLLBACK TO closes the later ones. */
   readonly opened: number;
+  /** Microseconds since 2000-01-01 UTC. */
+  readonly createdAt: bigint;
   /** Once SQL has declared it or fetched from it: all rows come from here. */
   open: OpenCursor | undefined;
 }

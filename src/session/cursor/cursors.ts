@@ -22,8 +22,6 @@ export interface Declared {
   readonly text: string;
   readonly binary: boolean;
   readonly hold: boolean;
-  /** Microseconds since 2000-01-01 UTC. */
-  readonly createdAt: bigint;
   /** What WHERE CURRENT OF may mean. */
   readonly targets: readonly CursorTarget[];
   readonly locked: boolean;

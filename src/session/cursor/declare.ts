@@ -48,13 +48,13 @@ export async function declareCursor(
     resultFormats: [],
     completedTag: undefined,
     opened: cursors.opening(),
+    createdAt: session.statementTime,
     open: {
       cursor,
       declared: {
         text: statement.text,
         binary: statement.binary,
         hold,
-        createdAt: session.statementTime,
         targets: query.targets,
         locked: query.locked,
       },
