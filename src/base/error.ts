@@ -61,9 +61,29 @@ export function notSupported(what: string, fields: ReportFields = {}): PgError {
   return new PgError(SqlState.featureNotSupported, `${what} is not supported`, fields);
 }
 
-/** What a client is told of `error`: its own report, or XX000 when it is our bug. */
+/** What the operating system says of a disk that is full. */
+const fullDisk = /ENOSPC|EDQUOT|no space left on device|disk quota exceeded/i;
+/** What else it says of files: Node's codes, and DuckDB's own word for them. */
+const fileErrors: ReadonlySet<string> = new Set(['EIO', 'EROFS', 'EACCES', 'EMFILE', 'ENFILE']);
+const duckdbFileError = /^IO Error: /;
+
+/** 53100 or 58030 when `error` is the operating system's about a file or a disk. */
+export function diskError(error: unknown): PgError | undefined {
+  if (!(error instanceof Error) || error instanceof PgError) return undefined;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const message = error.message.replace(duckdbFileError, '');
+  if (fullDisk.test(`${code} ${message}`))
+    return new PgError(SqlState.diskFull, `could not write a file: ${message}`);
+  if (fileErrors.has(code) || duckdbFileError.test(error.message))
+    return new PgError(SqlState.ioError, `could not read or write a file: ${message}`);
+  return undefined;
+}
+
+/** What a client is told of `error`: its own report, one of the disk's, or XX000 when it is our bug. */
 export function reportOf(error: unknown): Report {
   if (error instanceof PgError) return error.report;
+  const disk = diskError(error);
+  if (disk !== undefined) return disk.report;
   const message = error instanceof Error ? error.message : String(error);
   return { severity: 'ERROR', code: SqlState.internalError, message: `internal error: ${message}` };
 }

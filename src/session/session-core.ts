@@ -1,5 +1,7 @@
 import { PgError, SqlState, assert, reportOf } from '../base/index.ts';
+import type { Report } from '../base/index.ts';
 import type { Statement } from '../sql/index.ts';
+import { createAdvisoryLocks } from './advisory-locks.ts';
 import type { ClientInfo, Output } from './connection.ts';
 import { createConstraintQueue } from '../executor/dml/constraint-events/queue.ts';
 import { joinConstraints } from './constraints.ts';
@@ -87,6 +89,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
   let idleTimer: NodeJS.Timeout | undefined;
   let transactionTimer: NodeJS.Timeout | undefined;
   const startedAt = engine.clock.now();
+  let heldNotices: Report[] | undefined;
 
   const state: SessionState = {
     engine,
@@ -97,6 +100,12 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     settings,
     transaction,
     constraints: createConstraintQueue(),
+    advisory: createAdvisoryLocks(
+      engine.storage.locks,
+      backend,
+      () => transaction.owner,
+      (report) => state.notice(report),
+    ),
     prepared: new Map(),
     portals: createSlotMap(),
     get cursors() {
@@ -112,9 +121,17 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       return controller.signal;
     },
     notice: (report) => {
-      if (passesClientMinMessages(report.severity, settings.get('client_min_messages'))) {
-        writer.noticeResponse(report);
-      }
+      if (!passesClientMinMessages(report.severity, settings.get('client_min_messages'))) return;
+      if (heldNotices === undefined) writer.noticeResponse(report);
+      else heldNotices.push(report);
+    },
+    holdNotices: () => {
+      const held: Report[] = [];
+      heldNotices = held;
+      return () => {
+        heldNotices = undefined;
+        for (const report of held) writer.noticeResponse(report);
+      };
     },
   };
 
@@ -296,10 +313,17 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     refuseInFailed,
     roleIsFresh,
     refreshRole,
-    fail: async (error) => {
+    fail: async (thrown) => {
       writer.discardUnfinished();
+      // An engine that was interrupted has its own word for it; the reason is what is told.
+      const error: unknown =
+        controller.signal.aborted && !(thrown instanceof PgError)
+          ? controller.signal.reason
+          : thrown;
+      const report = reportOf(error);
       if (!(error instanceof PgError)) {
-        engine.log.error({ err: error, pid: processId, statement: queryText }, 'internal error');
+        const what = report.code === SqlState.internalError ? 'internal error' : report.message;
+        engine.log.error({ err: error, pid: processId, statement: queryText }, what);
       }
       core.copying = undefined;
       try {
@@ -308,7 +332,6 @@ export function createSessionCore(parts: SessionParts): SessionCore {
         engine.log.error({ err: rollbackError, pid: processId }, 'rollback failed');
       }
       if (!transaction.inBlock) await closeAllPortals();
-      const report = reportOf(error);
       // Nothing more can be said to this client: thrown on, it ends the connection.
       if (report.severity === 'FATAL') throw error;
       writer.errorResponse(report);
