@@ -1,6 +1,7 @@
 import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { Query } from '../analyzer/tree.ts';
 import type { ExecutorName, PlanStep, SelectPlan } from '../planner/nodes.ts';
+import { callRows } from './advisory-calls.ts';
 import type { ConstraintHost } from './dml/constraint-events/statement.ts';
 import { lockRows } from './lock-rows.ts';
 import type { LockingHost } from './lock-rows.ts';
@@ -154,9 +155,12 @@ export async function* runPlan(
   execution: Execution,
   given: Sources = noSources,
 ): AsyncIterable<Row[]> {
-  if (plan.locks === undefined) yield* runUnlocked(plan, execution, given);
-  else
-    yield* lockRows(plan.locks, runUnlocked(plan, execution, given), lockingHost(plan, execution));
+  const rows = runUnlocked(plan, execution, given);
+  const locked =
+    plan.locks === undefined ? rows : lockRows(plan.locks, rows, lockingHost(plan, execution));
+  yield* plan.calls === undefined
+    ? locked
+    : callRows(plan.calls, locked, execution.statement.advisory);
 }
 
 /** What locking the plan's rows takes. */
@@ -236,7 +240,8 @@ export function runPlanSync(
   execution: Execution,
   sources: Sources = noSources,
 ): Row[] | undefined {
-  if (plan.support.row !== undefined || plan.locks !== undefined) return undefined;
+  if (plan.support.row !== undefined) return undefined;
+  if (plan.locks !== undefined || plan.calls !== undefined) return undefined;
   if (plan.before?.some(({ source }) => !execution.stepRows.has(source)) === true) return undefined;
   if (execution.forced !== 'auto' && execution.forced !== 'row') return undefined;
   if (!plan.pointLookup && plan.scans.size > 0) return undefined;

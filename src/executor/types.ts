@@ -1,6 +1,7 @@
 import type { Clock, RandomBytes } from '../base/index.ts';
 import type { Query, RangeTblEntry } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
+import type { AdvisoryFunction } from '../planner/advisory-functions.ts';
 import type { ScanNode } from '../planner/nodes.ts';
 import type { ScanStats, Storage, StoredRow, StorageTransaction } from '../storage/types.ts';
 import type { TypeContext } from '../types/type.ts';
@@ -29,6 +30,9 @@ export interface StatementContext {
   readonly uuidV7: () => string;
   /** Sequence functions by the sequence's relid: nextval, currval (55000 when not yet called), setval, lastval. */
   readonly sequences: SessionSequences;
+  readonly advisory: AdvisoryLocks;
+  /** Process ids that a session waits for. */
+  blockingPids(processId: number): readonly number[];
   /** current_setting; undefined: unknown setting. */
   setting(name: string): string | undefined;
   /** Every non-default setting, as PGlite needs them to compute the same (TimeZone, DateStyle, search_path, role …). */
@@ -40,6 +44,18 @@ export interface SessionSequences {
   currval(relid: number): bigint;
   lastval(): bigint;
   setval(relid: number, value: bigint, isCalled: boolean): bigint;
+}
+
+/** A session's advisory locks, `key` being one bigint or two ints. */
+export interface AdvisoryLocks {
+  /** False: it is another session's. */
+  tryLock(of: AdvisoryFunction, key: readonly Value[]): boolean;
+  /** @throws what ends a wait */
+  lock(of: AdvisoryFunction, key: readonly Value[]): Promise<void>;
+  /** False, with a warning: the session has no such lock. */
+  unlock(of: AdvisoryFunction, key: readonly Value[]): boolean;
+  /** All that are the session's. */
+  unlockAll(): void;
 }
 
 /** Rows already in memory, standing for a relation (an RTE of kind `rows`). */

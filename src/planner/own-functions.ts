@@ -1,5 +1,6 @@
 import type { Expr, Query } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
+import { advisoryFunctions } from './advisory-functions.ts';
 import { walk } from './walk.ts';
 
 /** Volatile functions whose state is pgtide's own: only its own evaluation may call them. */
@@ -9,6 +10,8 @@ const ownNames: ReadonlySet<string> = new Set([
   'pg_catalog.lastval',
   'pg_catalog.setval',
   'pg_catalog.snowflake_id',
+  'pg_catalog.pg_blocking_pids',
+  ...[...advisoryFunctions.values()].map(({ name }) => `pg_catalog.${name}`),
 ]);
 
 /** Functions that tell facts of the statement or session; PostgreSQL inside would tell its own. */

@@ -2,6 +2,7 @@ import type { Query } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import type { ScanNode, SelectPlan, Support } from './nodes.ts';
 import { normalizeQuery } from './normalize.ts';
+import { takeCalls } from './plan-calls.ts';
 import { planOwnLocks } from './plan-locks.ts';
 import { catalogRelations, findScans, rowSources } from './scans.ts';
 import type { WithoutNested } from './take-locks.ts';
@@ -34,7 +35,16 @@ export function planSelect(
   catalog: CatalogSnapshot,
   executors: ExecutorSupport,
 ): SelectPlan {
-  const normalized = normalizeQuery(query, catalog);
+  const { query: normalized, calls } = takeCalls(normalizeQuery(query, catalog));
+  const plan = planLocking(normalized, catalog, executors);
+  return calls === undefined ? plan : Object.freeze({ ...plan, calls });
+}
+
+function planLocking(
+  normalized: Query,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+): SelectPlan {
   if (!mentionsLocks(normalized)) return planNormalized(normalized, catalog, executors);
   const { query: own, before } = takeLocks(normalized, catalog, executors);
   const plan = planOwnLocks(own, catalog, (inner) => planNormalized(inner, catalog, executors));

@@ -61,6 +61,8 @@ export function statementContext(session: SessionState): StatementContext {
     snowflakeId: engine.snowflakeId,
     uuidV7: engine.uuidV7,
     sequences: sessionSequences(session),
+    advisory: session.advisory,
+    blockingPids: (processId) => engine.storage.locks.blocking(processId),
     setting: settingReader(session),
     settings: settings.forPostgres,
   };

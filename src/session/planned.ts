@@ -86,6 +86,9 @@ export function planStatement(
   const plan = planSelect(query, catalog, support);
   if (plan.scans.size === 0 && plan.rowSources.length === 0) {
     if (!plan.usesCatalog && plan.support.row === undefined) return { kind: 'select', plan };
+    if (plan.calls !== undefined && !plan.usesCatalog && plan.support.postgres === undefined) {
+      return { kind: 'select', plan };
+    }
     const own = ownFunctionIn(query, catalog);
     if (own !== undefined) {
       throw notSupported(`function ${own}() in this query`, {

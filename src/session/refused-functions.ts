@@ -7,7 +7,6 @@ export const refusedFunctions: RegExp = new RegExp(
     'pg_(cancel|terminate)_backend',
     'pg_sleep(_for|_until)?',
     'set_config',
-    'pg_(try_)?advisory_.*',
     'pg_notify',
     'pg_listening_channels',
     'lo_.*|lo(read|write|creat|import|export)',

@@ -109,7 +109,11 @@ export function createSession(parts: SessionParts): Session {
       core.endStatement();
       core.stopTimers();
       await core.closeAllPortals();
-      await core.state.transaction.rollback();
+      try {
+        await core.state.transaction.rollback();
+      } finally {
+        core.state.advisory.unlockAll();
+      }
     },
   };
 }

@@ -165,8 +165,13 @@ export function createSimpleQuery(core: SessionCore): (text: string) => void | P
     const reader = readResult(state, result, formats);
     try {
       // What fails before the first row fails before the description, as in PostgreSQL's planner.
-      await reader.prime();
-      if (result.kind !== 'done') writer.rowDescription(describeFields(result.fields, formats));
+      const release = state.holdNotices();
+      try {
+        await reader.prime();
+        if (result.kind !== 'done') writer.rowDescription(describeFields(result.fields, formats));
+      } finally {
+        release();
+      }
       return (await reader.send(0)) ?? '';
     } finally {
       await reader.close();

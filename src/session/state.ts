@@ -1,6 +1,7 @@
 import type { PgError, Report } from '../base/index.ts';
 import type { Analyzed, FieldDescription } from '../analyzer/tree.ts';
 import type { Statement } from '../sql/index.ts';
+import type { AdvisoryLocks } from '../executor/types.ts';
 import type { ConstraintQueue } from '../executor/dml/constraint-events/queue.ts';
 import type { Row, Value } from '../types/value.ts';
 import type { RawParameters } from './bind-params.ts';
@@ -123,6 +124,7 @@ export interface SessionState {
   readonly prepared: Map<string, Prepared>;
   readonly portals: SlotMap<string, Portal>;
   readonly cursors: Cursors;
+  readonly advisory: AdvisoryLocks;
   /** The message being run has more statements than this one, all in one implicit transaction. */
   severalStatements: boolean;
   roles: RoleFacts;
@@ -134,4 +136,6 @@ export interface SessionState {
   /** Aborted by cancel, timeouts and termination, with the PgError to report. */
   readonly signal: AbortSignal;
   notice(report: Report): void;
+  /** Keeps notices back until what it returns is called: rows that are read ahead raise theirs behind the description. */
+  holdNotices(): () => void;
 }

@@ -1,5 +1,6 @@
 import type { Expr, RelabelType, VarExpr } from '../../analyzer/tree.ts';
 import type { ScanPredicate } from '../../storage/types.ts';
+import { advisoryFunctions } from '../../planner/advisory-functions.ts';
 import { Oid } from '../../types/oid.ts';
 import type { PgArray, Value } from '../../types/value.ts';
 import { compileExpr } from './compile-expr.ts';
@@ -45,7 +46,21 @@ const mirrored: Record<ComparisonOp, ComparisonOp> = {
 
 /** Functions whose answer may differ between two calls of one statement. */
 const volatileFunctions: ReadonlySet<number> = new Set([
-  1574, 1575, 1576, 1765, 2559, 2649, 1598, 6339, 6340, 3432, 6428, 6429, 6430,
+  1574,
+  1575,
+  1576,
+  1765,
+  2559,
+  2649,
+  1598,
+  6339,
+  6340,
+  3432,
+  6428,
+  6429,
+  6430,
+  2561,
+  ...advisoryFunctions.keys(),
 ]);
 
 export function isVolatile(node: Expr): boolean {

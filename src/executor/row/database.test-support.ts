@@ -268,6 +268,13 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       lastval: () => 1n,
       setval: (_relid, value) => value,
     },
+    advisory: {
+      tryLock: () => true,
+      lock: () => Promise.resolve(),
+      unlock: () => true,
+      unlockAll: () => undefined,
+    },
+    blockingPids: () => [],
     setting: (name) => (name === 'search_path' ? 'public' : undefined),
     settings: new Map(),
   };

@@ -1,7 +1,9 @@
 import type { FuncCall } from '../../analyzer/tree.ts';
 import { PgError, SqlState, uuidV4 } from '../../base/index.ts';
+import { advisoryFunctions, isPlain } from '../../planner/advisory-functions.ts';
 import { Oid } from '../../types/oid.ts';
 import type { Value } from '../../types/value.ts';
+import { callNow } from '../advisory-calls.ts';
 import { firstUserOid } from './access-path.ts';
 import { compileExpr } from './compile-expr.ts';
 import type { Environment, Evaluator } from './frame.ts';
@@ -69,7 +71,29 @@ export const sessionFunctions: readonly (readonly [
     'current_setting(text,bool)',
     (environment, [name, missingOk]) => setting(environment, name as string, missingOk as boolean),
   ],
+  [
+    2561,
+    'pg_blocking_pids(int4)',
+    ({ context }, [pid]) => intArray(context.statement.blockingPids(pid as number)),
+  ],
+  ...[...advisoryFunctions].flatMap(([oid, of]) =>
+    isPlain(of)
+      ? [
+          [
+            oid,
+            `${of.name}(${of.args})`,
+            ({ context }: Environment, key: readonly Value[]) =>
+              callNow(of, key, context.statement.advisory),
+          ] as const,
+        ]
+      : [],
+  ),
 ];
+
+function intArray(elements: readonly number[]): Value {
+  const dims = elements.length === 0 ? [] : [elements.length];
+  return { kind: 'array', elements, dims, lowerBounds: dims.map(() => 1) };
+}
 
 const byOid = new Map(sessionFunctions.map(([oid, , run]) => [oid, run]));
 

@@ -98,6 +98,7 @@ async function runUtilityKind(
         await session.cursors.closeAll(input);
         session.settings.resetAll();
         session.prepared.clear();
+        session.advisory.unlockAll();
       }
       if (statement.target === 'all' || statement.target === 'sequences') {
         session.currentValues.clear();

@@ -43,6 +43,13 @@ export const testStatement: StatementContext = {
   snowflakeId: () => 1n,
   uuidV7: () => '018f0000-0000-7000-8000-000000000000',
   sequences: { nextval: () => 1n, currval: () => 1n, lastval: () => 1n, setval: () => 1n },
+  advisory: {
+    tryLock: () => true,
+    lock: () => Promise.resolve(),
+    unlock: () => true,
+    unlockAll: () => undefined,
+  },
+  blockingPids: () => [],
   setting: () => undefined,
   settings: new Map(),
 };
