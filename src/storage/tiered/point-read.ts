@@ -100,19 +100,26 @@ export async function lookupRows(
   userId: string,
   keys: readonly Buffer[],
 ): Promise<(StoredRow | 'foreign' | undefined)[]> {
-  const cold: number[] = [];
+  /** Each key once, with all its places. */
+  const byText = new Map<string, number[]>();
   const found = keys.map((key, i): StoredRow | 'foreign' | undefined => {
     const hot = lookupHot(context, runtime, userId, key);
-    if (hot.kind === 'cold?') cold.push(i);
+    if (hot.kind === 'cold?') {
+      const text = keyText(key);
+      const places = byText.get(text);
+      if (places === undefined) byText.set(text, [i]);
+      else places.push(i);
+    }
     if (hot.kind === 'foreign') return 'foreign';
     return hot.kind === 'row' ? hot.row : undefined;
   });
+  const cold = [...byText.values()];
   for (let from = 0; from < cold.length; from += coldLookupKeysMax) {
     const some = cold.slice(from, from + coldLookupKeysMax);
-    const wanted = some.map((i) => keys[i]!);
+    const wanted = some.map(([first]) => keys[first!]!);
     const rows = await lookupCold(context, runtime, userId, wanted);
-    some.forEach((i, at) => {
-      found[i] = rows[at];
+    some.forEach((places, at) => {
+      for (const i of places) found[i] = rows[at];
     });
   }
   return found;

@@ -171,9 +171,14 @@ async function scanForKeys(
   keys: readonly Row[],
 ): Promise<StoredRow[][]> {
   const { table, types } = lookup;
-  const found = keys.map((): StoredRow[] => []);
+  // Keys that look different may be equal (1.0 and 1.00).
   const byText = new Map<string, StoredRow[]>();
-  keys.forEach((key, i) => byText.set(keyTextOf(types, key), found[i]!));
+  const found = keys.map((key): StoredRow[] => {
+    const text = keyTextOf(types, key);
+    const rows = byText.get(text) ?? [];
+    byText.set(text, rows);
+    return rows;
+  });
   const predicates = predicatesFor(lookup, keys);
   const rows = context.transaction.scan(table.stored, {
     scope,
