@@ -38,6 +38,7 @@ export type { HotBatch, HotStore } from './hot/types.ts';
 export { claimDataFolder } from './open/data-folder.ts';
 export { probeDataFolder } from './open/probe.ts';
 export { lockDataFolder } from './open/folder-lock.ts';
+export { lockedTable } from './locked-table.ts';
 export type { FolderLock } from './open/folder-lock.ts';
 export { UniqueConflictError } from './txn/errors.ts';
 

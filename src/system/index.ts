@@ -5,7 +5,7 @@
  * holds an empty table for each, so that PostgreSQL resolves names and types; an executor then gets the rows from `virtualRows`.
  *
  * Who sees what: superusers and members of pg_monitor all; others tables that they have a right on, jobs of tables that they
- * own, sessions of their role without the texts, and of user tables nothing of other user ids. To add a relation, add
+ * own, sessions of their role without the texts, those sessions' locks, and of user tables nothing of other user ids. To add a relation, add
  * its file and its name below; the mirror is rebuilt by itself, as its fingerprint changes.
  *
  * Debugging: `\d system.*`; a wrong number of values in a row is an assertion here.
@@ -14,6 +14,7 @@ import { assert } from '../base/index.ts';
 import type { VirtualRows } from '../session/engine.ts';
 import { files } from './relations/files.ts';
 import { jobs } from './relations/jobs.ts';
+import { locks } from './relations/locks.ts';
 import { namespaces } from './relations/namespaces.ts';
 import { sessions } from './relations/sessions.ts';
 import { settings } from './relations/settings.ts';
@@ -28,6 +29,7 @@ export type { SystemSources } from './types.ts';
 const relations: readonly SystemRelation[] = [
   files,
   jobs,
+  locks,
   namespaces,
   sessions,
   settings,

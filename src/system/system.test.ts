@@ -5,6 +5,9 @@ import type { JobRecord } from '../jobs/index.ts';
 import { clusterTemplate, openPglite } from '../pglite/index.ts';
 import type { PgliteHandle } from '../pglite/index.ts';
 import type { Viewer } from '../session/engine.ts';
+import { createLockManager, exclusive, rowModes, tableModes } from '../locks/index.ts';
+import { keyText } from '../storage/keys/buffer.ts';
+import { Keyspace, inKeyspace } from '../storage/keys/keyspace.ts';
 import type { ManifestFile, StoredTable } from '../storage/types.ts';
 import { testTable } from '../storage/testing.ts';
 import type { Row } from '../types/value.ts';
@@ -88,6 +91,20 @@ const session = {
   query: "select 'secret of bob'",
 } as const;
 
+const locks = createLockManager();
+const ofReader = locks.owner(locks.backend(1));
+const ofOwner = locks.owner(locks.backend(2));
+const rowOf = (tableId: number, key: string): string =>
+  keyText(inKeyspace(Keyspace.rows, tableId, Buffer.from(key)));
+locks.tryAcquire(ofOwner, 'relation', 2, tableModes.rowExclusive);
+locks.tryAcquire(ofOwner, 'relation', 3, tableModes.rowShare);
+locks.tryAcquire(ofOwner, 'row', rowOf(3, 'secret of bob'), rowModes.update);
+locks.tryAcquire(ofOwner, 'row', rowOf(3, 'secret of ann'), rowModes.update);
+locks.tryAcquire(ofReader, 'row', rowOf(1, 'mine'), rowModes.share);
+locks.tryAcquire(ofReader, 'relation', 3, tableModes.accessShare);
+locks.tryAcquire(ofReader, 'advisory', '5,0,7,1', exclusive);
+void locks.acquire(ofReader, 'relation', 2, tableModes.accessExclusive);
+
 function read(name: string, viewer: Viewer): Promise<readonly Row[]> {
   const catalog = { tables, typeName: () => 'bigint' } as unknown as CatalogSnapshot;
   const rows = virtualRows({
@@ -98,6 +115,7 @@ function read(name: string, viewer: Viewer): Promise<readonly Row[]> {
       files: async (tableId) =>
         tableId === 2 ? [file(2, '')] : [file(tableId!, 'ann'), file(tableId!, 'bobby')],
       users: async () => ['ann', 'bobby'],
+      locks,
     },
     jobs: { list: () => [job, { ...job, jobId: 2n, tableId: 99, tableName: 'dropped' }] },
     sessions: { list: () => [{ ...session, processId: 2, user: 'owner' }, session] },
@@ -202,6 +220,37 @@ test('sessions are one role’s own, without what they run', async () => {
   expect(await column('sessions', all, 7)).toEqual([session.query, session.query]);
   expect(await read('sessions', reader)).toEqual([
     [1, 'reader', 'postgres', 'psql', '127.0.0.1', 1n, 'idle', null],
+  ]);
+});
+
+test('locks are of one role’s own sessions, and never tell a row’s key', async () => {
+  const nobody = { kind: 'array', elements: [], dims: [], lowerBounds: [] };
+  const second = { kind: 'array', elements: [2], dims: [1], lowerBounds: [1] };
+  const readers = [
+    [1, 'relation', 'chat', 'rooms', null, 'AccessExclusiveLock', false, 1n, second],
+    // What one has no right on has no name.
+    [1, 'relation', null, null, null, 'AccessShareLock', true, 1n, nobody],
+    [1, 'row', 'chat', 'messages', null, 'For Share', true, null, nobody],
+    [1, 'advisory', null, null, null, 'ExclusiveLock', true, 1n, nobody],
+  ];
+  expect(await read('locks', reader)).toEqual(readers);
+  expect(await read('locks', stranger)).toEqual([]);
+  const seen = await read('locks', all);
+  expect(seen.slice(4)).toEqual([
+    [2, 'relation', 'chat', 'rooms', null, 'RowExclusiveLock', true, 1n, nobody],
+    [2, 'relation', 'chat', 'secrets', null, 'RowShareLock', true, 1n, nobody],
+    [2, 'row', 'chat', 'secrets', null, 'For Update', true, 2n, nobody],
+  ]);
+  expect(seen[3]).toEqual([
+    1,
+    'advisory',
+    null,
+    null,
+    '5,0,7,1',
+    'ExclusiveLock',
+    true,
+    1n,
+    nobody,
   ]);
 });
 

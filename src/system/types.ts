@@ -8,8 +8,10 @@ import type { Row } from '../types/value.ts';
 /** The types that computed relations use; PostgreSQL's words for them. */
 export type ColumnType =
   | 'bigint'
+  | 'boolean'
   | 'double precision'
   | 'integer'
+  | 'integer[]'
   | 'jsonb'
   | 'text'
   | 'timestamptz';
@@ -17,7 +19,9 @@ export type ColumnType =
 /** What the relations are computed from. */
 export interface SystemSources {
   readonly catalog: () => CatalogSnapshot;
-  readonly storage: Pick<Storage, 'stats' | 'files' | 'users'>;
+  readonly storage: Pick<Storage, 'stats' | 'files' | 'users'> & {
+    readonly locks: Pick<Storage['locks'], 'status' | 'blocking'>;
+  };
   readonly jobs: Pick<Jobs, 'list'>;
   readonly sessions: Pick<SessionRegistry, 'list'>;
   /** Asked about rights and namespaces, which only PostgreSQL knows. */
