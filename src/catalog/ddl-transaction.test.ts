@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PgError } from '../base/index.ts';
 import { testFolder } from '../storage/testing-folder.ts';
 import type { Storage } from '../storage/types.ts';
-import type { TestCatalog } from './testing.ts';
-import { beginTestDdl, openTestCatalog } from './testing.ts';
+import type { TestCatalog } from './open-catalog.test-support.ts';
+import { beginTestDdl, openTestCatalog } from './open-catalog.test-support.ts';
 
 const folder = testFolder();
 let storage: Storage;

@@ -1,5 +1,5 @@
 /** A transaction's own catalog in the mirror: BEGIN and its statements, made again after it had to make room. */
-import { PgError, SqlState } from '../base/index.ts';
+import { PgError, SqlState, assert } from '../base/index.ts';
 import type { CatalogCore } from './core.ts';
 import type { DdlState } from './ddl-state.ts';
 import { formerRelidsAfter, joinRelations } from './join.ts';
@@ -77,6 +77,7 @@ export function createTransactionView(core: CatalogCore, owner: ViewOwner): Tran
       // Failed by an error in it, or lost with a worker.
       await takeOut();
     }
+    assert(turns.shown === undefined, 'one transaction at a time has the catalog lock');
     const state = owner.state();
     const startMs = clock.monotonicMs();
     turns.show(view);

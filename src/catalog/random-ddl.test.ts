@@ -8,8 +8,8 @@ import { testFolder } from '../storage/testing-folder.ts';
 import type { DdlMark } from './catalog.ts';
 import { readRelations } from './read-mirror.ts';
 import { catalogTable } from './reconcile.ts';
-import type { TestCatalog, TestTransaction } from './testing.ts';
-import { beginTestDdl, openTestCatalog } from './testing.ts';
+import type { TestCatalog, TestTransaction } from './open-catalog.test-support.ts';
+import { beginTestDdl, openTestCatalog } from './open-catalog.test-support.ts';
 import type { CatalogSnapshot } from './types.ts';
 
 /** Of this run; PGTIDE_TEST_SEED repeats another. */
