@@ -147,8 +147,10 @@ export function ddlTagOf(node: Node): DdlTag | undefined {
   if ('AlterTableStmt' in node) return alter(alteredType(node.AlterTableStmt.objtype));
   if ('RenameStmt' in node) {
     const { renameType, relationType } = node.RenameStmt;
-    const ofRelation = renameType === 'OBJECT_COLUMN' || renameType === 'OBJECT_TABCONSTRAINT';
-    return alter(alteredType(ofRelation ? (relationType ?? 'OBJECT_TABLE') : renameType));
+    // The grammar leaves relationType unset for constraints, which reads as the enum's first member.
+    if (renameType === 'OBJECT_TABCONSTRAINT') return alter('table');
+    const ofColumn = renameType === 'OBJECT_COLUMN';
+    return alter(alteredType(ofColumn ? (relationType ?? 'OBJECT_TABLE') : renameType));
   }
   if ('AlterObjectSchemaStmt' in node)
     return alter(alteredType(node.AlterObjectSchemaStmt.objectType));

@@ -258,3 +258,25 @@ drop table p cascade;
 insert into dt values (1);
 select a from dt;
 drop table dt;
+-- names change
+create table na (id int primary key);
+create table nb (a int constraint first references na);
+alter table nb rename constraint first to second;
+alter table na rename to na2;
+alter table nb rename column a to b;
+alter table na2 rename column id to ident;
+insert into nb values (1);
+insert into na2 values (1);
+insert into nb values (1);
+-- flush point
+delete from na2;
+drop table nb, na2;
+-- equal keys that look different
+create table eq (n numeric primary key, u numeric unique);
+create table eqc (n numeric references eq, u numeric references eq (u));
+insert into eq values (1.0, 2.0);
+-- flush point
+insert into eqc values (1, 2), (1.00, 2.00), (1.000, 2.000);
+insert into eqc select 1 + g * 0.00, null from generate_series(1, 3) g;
+select count(*) from eqc;
+drop table eqc, eq;
