@@ -387,7 +387,7 @@ export async function runCorruption(
 }
 
 /** Of no consequence: LevelDB's notices, locks. Seldom damaged. */
-const idle: ReadonlySet<string> = new Set(['LOG', '.old', 'LOCK', '.pid']);
+const idle: ReadonlySet<string> = new Set(['LOG', '.old', 'LOCK', 'lock', '.pid']);
 
 /** Files by what they are: log, table, MANIFEST, CURRENT, Parquet … */
 async function filesByKind(folder: string): Promise<Map<string, string[]>> {
@@ -395,7 +395,9 @@ async function filesByKind(folder: string): Promise<Map<string, string[]>> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name).slice(folder.length + 1);
-    const kind = entry.name.replace(/^.*\.(?=[a-z]+$)/, '.').replace(/-\d+$/, '');
+    const kind = path.startsWith('lock')
+      ? 'lock'
+      : entry.name.replace(/^.*\.(?=[a-z]+$)/, '.').replace(/-\d+$/, '');
     kinds.set(kind, [...(kinds.get(kind) ?? []), path]);
   }
   return kinds;

@@ -17,16 +17,10 @@ export interface LiveTable extends TableFile {
 
 /**
  * The tables that make up the database. Errors: XX001 naming the file when one that counts is missing, has another size than it
- * was written with, or is not readable. A folder without a database has no tables.
+ * was written with, or is not readable. The folder has a database (level-create.ts).
  */
 export async function checkFolder(folder: string): Promise<LiveTable[]> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  }
+  const names = await readdir(folder);
   if (names.includes(damageRecordName)) {
     const path = join(folder, damageRecordName);
     const text = (await readFile(path, 'utf8')).trim();
@@ -34,10 +28,7 @@ export async function checkFolder(folder: string): Promise<LiveTable[]> {
   }
   await takeStopRecord(folder);
   const current = join(folder, 'CURRENT');
-  if (!names.includes('CURRENT')) {
-    if (!names.some((name) => /\.(?:ldb|sst|log)$/.test(name))) return [];
-    throw damagedFile(current, 'it is missing');
-  }
+  if (!names.includes('CURRENT')) throw damagedFile(current, 'it is missing');
   const manifest = /^(MANIFEST-\d+)\n$/.exec(await readFile(current, 'latin1'))?.[1];
   if (manifest === undefined) throw damagedFile(current, 'it names no MANIFEST');
   if (!names.includes(manifest)) throw damagedFile(join(folder, manifest), 'it is missing');
