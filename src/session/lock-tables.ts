@@ -50,14 +50,7 @@ export function lockTables(
   session: SessionState,
   uses: readonly TableUse[],
 ): false | Promise<true> {
-  if (uses.length === 0) return false;
-  const { locks } = session.engine.storage;
-  const { owner } = session.transaction;
-  for (const { table, mode } of uses) {
-    if (!locks.tryAcquire(owner, 'relation', table.stored.tableId, tableModes[mode]))
-      return waitForTables(session, uses);
-  }
-  return false;
+  return lockTablesNow(session, uses) ? false : waitForTables(session, uses);
 }
 
 async function waitForTables(session: SessionState, uses: readonly TableUse[]): Promise<true> {
@@ -66,6 +59,15 @@ async function waitForTables(session: SessionState, uses: readonly TableUse[]): 
   for (const { table, mode } of uses)
     await locks.acquire(owner, 'relation', table.stored.tableId, tableModes[mode]);
   return true;
+}
+
+/** Locks what the statement uses if that takes no wait; false: some are not locked, and the statement must wait for them. */
+export function lockTablesNow(session: SessionState, uses: readonly TableUse[]): boolean {
+  const { locks } = session.engine.storage;
+  const { owner } = session.transaction;
+  return uses.every(({ table, mode }) =>
+    locks.tryAcquire(owner, 'relation', table.stored.tableId, tableModes[mode]),
+  );
 }
 
 /** Whether a statement that ends within the call may use the tables without a lock. */

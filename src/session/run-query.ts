@@ -10,7 +10,7 @@ import type { Row, Value } from '../types/value.ts';
 import type { RawParameters } from './bind-params.ts';
 import { createExecution } from './context.ts';
 import { flushTable } from './flush.ts';
-import { lockTables, tablesAreFree, tableUses } from './lock-tables.ts';
+import { lockTables, lockTablesNow, tablesAreFree, tableUses } from './lock-tables.ts';
 import { mirrorOf } from './mirror-access.ts';
 import type { Planned } from './planned.ts';
 import type { PgliteSession } from '../pglite/index.ts';
@@ -74,7 +74,7 @@ export function runQueryNow(
   const { transaction } = session;
   transaction.takesSnapshot();
   const uses = tableUses(planned);
-  if (transaction.inBlock ? lockTables(session, uses) !== false : !tablesAreFree(session, uses))
+  if (!(transaction.inBlock ? lockTablesNow(session, uses) : tablesAreFree(session, uses)))
     return undefined;
   const rows = runPlanSync(plan, executionOf(session, prepared, input));
   if (rows === undefined) return undefined;
@@ -94,7 +94,7 @@ export function startInsertNow(
   if (planned?.kind !== 'dml' || planned.plan.kind !== 'insert') return undefined;
   if (session.transaction.readOnly || prepared.statement?.executeAs !== undefined) return undefined;
   session.transaction.takesSnapshot();
-  if (lockTables(session, tableUses(planned)) !== false) return undefined;
+  if (!lockTablesNow(session, tableUses(planned))) return undefined;
   const result = startInsert(planned.plan, executionOf(session, prepared, input));
   return result instanceof Promise
     ? result.then((done) => dmlResult(prepared, 'insert', done))
