@@ -155,7 +155,10 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
         if (request.locksTables && (await lockChanged(effect, request.lockedTables))) {
           transaction.newStatement();
         }
-        for (const change of effect.changed) await checkRows(change, transaction, validate);
+        // All rows, also those that a transaction of one snapshot does not see.
+        await transaction.newest(async () => {
+          for (const change of effect.changed) await checkRows(change, transaction, validate);
+        });
         return { tag, notices };
       } catch (error) {
         if (before !== undefined) await goBack(before);

@@ -101,12 +101,14 @@ export async function runDdl(
   for (const notice of notices) session.notice(notice);
   await restartAlteredSequence(session, ddl, statement);
   const changes = changesSince(before, transaction.catalog);
-  for (const [former, changed] of changes) await fillNewColumns(session, former, changed);
-  // Constraints between rows and tables that have come, or become valid: after all new columns have their values.
-  for (const [former, changed] of changes) {
-    const execution = createExecution(session, transaction.statement(), [], [], '');
-    await validateRelations(former, changed, execution);
-  }
+  await storage.newest(async () => {
+    for (const [former, changed] of changes) await fillNewColumns(session, former, changed);
+    // Constraints between rows and tables that have come, or become valid: after all new columns have their values.
+    for (const [former, changed] of changes) {
+      const execution = createExecution(session, transaction.statement(), [], [], '');
+      await validateRelations(former, changed, execution);
+    }
+  });
   if (table?.inner !== undefined && !table.noData) {
     const ids = new Set(before.tables.map(({ stored }) => stored.tableId));
     const created = transaction.catalog.tables.find(({ stored }) => !ids.has(stored.tableId));

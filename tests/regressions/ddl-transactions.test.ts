@@ -225,6 +225,27 @@ describe('waiting', () => {
     expect(await errorOf(two, 'select * from t')).toMatchObject({ code: '42P01' });
   });
 
+  test('a transaction of one snapshot judges the rows that it does not see', async () => {
+    await run(`create table t (id int, n int); create table p (id int primary key)`);
+    await run('begin isolation level repeatable read; select * from p');
+    await two.query('insert into t values (1, null), (1, -1)');
+    expect(await rows('select * from t')).toEqual([]);
+    const refused = [
+      ['alter table t alter column n set not null', '23502'],
+      ['alter table t add check (n > 0)', '23514'],
+      ['create unique index on t (id)', '23505'],
+      ['alter table t add primary key (id)', '23505'],
+      ['alter table t add foreign key (id) references p', '23503'],
+    ] as const;
+    await run('savepoint s');
+    for (const [text, code] of refused) {
+      expect(await errorOf(one, text)).toMatchObject({ code });
+      await run('rollback to s');
+    }
+    await run('alter table t add column g int generated always as (id + 1) stored; commit');
+    expect(await rows('select g from t')).toEqual([[2], [2]]);
+  });
+
   test('a table that is gone after the wait, and one that has its name', async () => {
     await run('create table t (id int); begin; drop table t');
     const reading = errorOf(two, 'select * from t');
