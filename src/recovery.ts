@@ -6,7 +6,6 @@
  * Read-only: reads go on, writes are refused by the storage. Recovering: every connection is ended, new ones get 57P03, all that stands
  * on the storage is closed and opened again. Both are tried again until they succeed or the server stops.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { PgError, SqlState } from './base/index.ts';
 import type { Report } from './base/index.ts';
@@ -54,6 +53,18 @@ function inRecovery(): PgError {
   });
 }
 
+/** Resolves after `ms`, or when `stop` is aborted. */
+async function pause(ms: number, stop: AbortSignal): Promise<void> {
+  if (stop.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = (): void => resolve();
+  const timer = setTimeout(end, ms);
+  stop.addEventListener('abort', end);
+  await promise;
+  clearTimeout(timer);
+  stop.removeEventListener('abort', end);
+}
+
 /** Opens the first backend, and after each failure another. Errors: those of the first `open`. */
 export async function startRecoverable(options: RecoveryOptions): Promise<Recovery> {
   const { log } = options;
@@ -83,7 +94,7 @@ export async function startRecoverable(options: RecoveryOptions): Promise<Recove
           log.error({ reason }, `recovery: ${what}; it is tried again and again`);
         told = reason;
       }
-      await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await pause(waitMs, stopping.signal);
     }
   }
 

@@ -123,8 +123,8 @@ export function createDisk(root: string): Disk {
       old.pending.push({ removed: nameOf(from) });
       target.pending.push({ added });
     }
-    for (const [path, known] of [...byPath]) {
-      if (path !== from && !path.startsWith(`${from}/`)) continue;
+    const within = [...byPath].filter(([path]) => path === from || path.startsWith(`${from}/`));
+    for (const [path, known] of within) {
       byPath.delete(path);
       byPath.set(to + path.slice(from.length), known);
     }
