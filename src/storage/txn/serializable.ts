@@ -41,7 +41,7 @@ interface TableReads {
 
 interface Reads extends ReadSet {
   readonly tables: Map<number, TableReads>;
-  /** Commits up to this one had been accepted when it began. */
+  /** Commits up to this one had been written when it began. */
   readonly since: number;
 }
 
@@ -92,8 +92,9 @@ export function openReads(engine: Engine): ReadSet {
   };
   const self: Reads = {
     tables,
-    since: engine.counters.seq,
-    seq: engine.counters.seq,
+    // Its snapshot will not be older: a commit that has its number and is being written may be missing from that.
+    since: engine.sequencer.appliedSeq,
+    seq: engine.sequencer.appliedSeq,
     key(table, key) {
       const reads = of(table.tableId);
       if (!reads.whole) reads.keys.add(keyText(key));
