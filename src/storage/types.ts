@@ -159,8 +159,16 @@ export interface StorageTransaction {
     mode: RowLockMode,
     wait: LockWait,
   ): Promise<StoredRow | undefined | 'skipped'>;
-  /** The same at once, for a row whose current version is hot; 'unknown' otherwise. */
-  lockRowSync(table: StoredTable, key: Uint8Array, mode: RowLockMode): StoredRow | 'unknown';
+  /**
+   * The same at once, for a row whose current version is hot, or still the cold one that has been `read` just now (its `updated` is
+   * not looked at); 'unknown' otherwise.
+   */
+  lockRowSync(
+    table: StoredTable,
+    key: Uint8Array,
+    mode: RowLockMode,
+    read?: Pick<StoredRow, 'values' | 'seq' | 'updated'>,
+  ): StoredRow | 'unknown';
   /**
    * lockRow of several rows of one user that have just been read, waiting for each; `rows` are their current versions. What has
    * not changed in the cold tier is not read again.

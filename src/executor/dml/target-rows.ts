@@ -1,6 +1,8 @@
 import { PgError, SqlState, assert } from '../../base/index.ts';
 import type { RowLockMode } from '../../locks/index.ts';
+import { SystemColumn } from '../../planner/nodes.ts';
 import type { DeletePlan, UpdatePlan } from '../../planner/plan-dml.ts';
+import { systemSlots } from '../../planner/plan-dml.ts';
 import type { StoredRow } from '../../storage/types.ts';
 import type { Row, Value } from '../../types/value.ts';
 import type { Execution } from '../run-plan.ts';
@@ -68,7 +70,12 @@ async function lockTarget(
   const { transaction } = execution;
   const { stored } = plan.table;
   const mode = modeOf(source);
-  const now = transaction.lockRowSync(stored, rowKey(source), mode);
+  const now = transaction.lockRowSync(
+    stored,
+    rowKey(source),
+    mode,
+    versionOf(plan, source, execution),
+  );
   const before =
     now === 'unknown' ? await transaction.lockRow(stored, rowKey(source), mode, 'wait') : now;
   assert(before !== 'skipped', 'a row that is waited for');
@@ -84,6 +91,22 @@ async function lockTarget(
   const wanted = modeOf(again);
   if (wanted !== mode) await transaction.lockRow(stored, before.key, wanted, 'wait');
   return { before, source: again };
+}
+
+/**
+ * The row as the source has read it, so that a cold one need not be read again; undefined where something counts that the
+ * source does not tell: when it was changed, whether it is deleted.
+ */
+function versionOf(
+  { table, returning }: ChangePlan,
+  source: Row,
+  { statement }: Execution,
+): Pick<StoredRow, 'values' | 'seq' | 'updated'> | undefined {
+  if (statement.includeDeleted) return undefined;
+  if (returning?.slots.some((slot) => slot.attno === SystemColumn.updated) === true)
+    return undefined;
+  const values = source.slice(systemSlots.length, systemSlots.length + table.columns.length);
+  return { values, seq: versionRead(source), updated: 0n };
 }
 
 /** What the source says of a row's new version, joined to the same rows as before; undefined: it is no target any more. */

@@ -79,6 +79,33 @@ describe('commits', () => {
     expect(await count()).toBe(1);
   });
 
+  test('a row as it was read is taken for the current one only while it is', async () => {
+    await inTransaction(storage, async (t) => {
+      for (const id of [1, 2, 3]) await t.insert(table, '', [id, `n${id}`]);
+    });
+    const early = storage.begin();
+    early.newStatement();
+    const hot = (await early.get(table, '', [1]))!;
+    await inTransaction(storage, async (t) => {
+      await t.delete(table, (await t.get(table, '', [1]))!, 'hard');
+    });
+    await storage.flush(table, {});
+    await storage.idle();
+    expect(early.lockRowSync(table, hot.key, 'update', hot)).toBe('unknown');
+    const late = storage.begin();
+    late.newStatement();
+    const [two, three] = [(await late.get(table, '', [2]))!, (await late.get(table, '', [3]))!];
+    await inTransaction(storage, async (t) => {
+      await t.update(table, (await t.get(table, '', [3]))!, [3, 'changed']);
+    });
+    expect(late.lockRowSync(table, two.key, 'update', two)).toMatchObject({ values: [2, 'n2'] });
+    expect(late.lockRowSync(table, three.key, 'update', three)).toMatchObject({
+      values: [3, 'changed'],
+    });
+    await late.rollback();
+    await early.rollback();
+  });
+
   test('a unique key that another is about to take is waited for, cold ones too', async () => {
     const [a, b, c] = [storage.begin(), storage.begin(), storage.begin()];
     await a.insert(table, '', [1, 'x']);

@@ -6,7 +6,7 @@ import { keyText } from '../keys/buffer.ts';
 import { Keyspace, inKeyspace } from '../keys/keyspace.ts';
 import { indexRows } from '../tiered/index-lookup.ts';
 import type { ReadContext } from '../tiered/hot-scan.ts';
-import { lookupHot, lookupRow, lookupRows } from '../tiered/point-read.ts';
+import { isCurrentCold, lookupHot, lookupRow, lookupRows } from '../tiered/point-read.ts';
 import type { PointContext } from '../tiered/point-read.ts';
 import { scanRows } from '../tiered/scan.ts';
 import type {
@@ -245,7 +245,7 @@ export function beginTransaction(
       judgedReads()?.key(table, full);
       return await lockRow(state, engine.runtime(table), full, mode, wait);
     },
-    lockRowSync(table, key, mode) {
+    lockRowSync(table, key, mode, read) {
       checkRows();
       const full = inKeyspace(Keyspace.rows, table.tableId, key);
       judgedReads()?.key(table, full);
@@ -254,8 +254,16 @@ export function beginTransaction(
         return 'unknown';
       const context = latestContext(state, table);
       const userId = userOfKey(table, full);
-      const found = lookupHot(context, engine.runtime(table), userId, full);
+      const runtime = engine.runtime(table);
+      const found = lookupHot(context, runtime, userId, full);
       if (found.kind === 'row') return found.row;
+      if (found.kind === 'cold?' && read !== undefined) {
+        // Cold already when it was read: whoever has changed it since has left a mark.
+        const limits = currentReader().limits(engine.tableState(table.tableId), userId);
+        const tier = read.seq > 0 && read.seq <= limits.watermark ? 'cold' : 'hot';
+        const row = { ...read, key, userId, deleted: false, tier } as const;
+        if (isCurrentCold(context, runtime, userId, full, row)) return row;
+      }
       state.owner.releaseTo(mark);
       return 'unknown';
     },
