@@ -25,6 +25,7 @@ import { lockTables } from './lock-tables.ts';
 import { qualified, tableOf } from './names.ts';
 import { requireNewTable } from './new-tables.ts';
 import { prepareStatement } from './prepare.ts';
+import { relatedToInsert } from './related-tables.ts';
 import type { SessionState, StatementResult } from './state.ts';
 
 /** Columns that COPY fills when it names none: all but generated ones. */
@@ -69,7 +70,8 @@ export async function copyFrom(
   if (options.default !== undefined) throw notSupported('COPY option DEFAULT');
   const table = await tableOf(session, statement.table);
   // Once more after a wait: the table may be another now.
-  if (await lockTables(session, [{ table, mode: 'rowExclusive' }]))
+  const related = relatedToInsert(table, session.transaction.catalog);
+  if (await lockTables(session, [{ table, mode: 'rowExclusive' }, ...related]))
     return copyFrom(session, statement);
   if (options.freeze) requireNewTable(session, table);
   const columns = copyColumns(table, statement.columns);

@@ -1,10 +1,11 @@
-import type { CatalogTable } from '../catalog/types.ts';
+import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import { tableModes } from '../locks/index.ts';
 import type { TableLockMode } from '../locks/index.ts';
 import type { SelectPlan } from '../planner/nodes.ts';
 import type { QualifiedName, Statement } from '../sql/index.ts';
 import { findTable } from './ddl-locks.ts';
 import type { Planned } from './planned.ts';
+import { relatedUses } from './related-tables.ts';
 import type { SessionState } from './state.ts';
 
 /** A table that a statement uses, and PostgreSQL's lock for that use. */
@@ -15,21 +16,22 @@ export interface TableUse {
 
 const usesOf = new WeakMap<Planned, readonly TableUse[]>();
 
-/** The tables that a planned statement reads and writes. */
-export function tableUses(planned: Planned): readonly TableUse[] {
+/** The tables that a planned statement reads and writes; `catalog` is the one it was planned against. */
+export function tableUses(planned: Planned, catalog: CatalogSnapshot): readonly TableUse[] {
   let uses = usesOf.get(planned);
   if (uses === undefined) {
-    uses = findUses(planned);
+    uses = findUses(planned, catalog);
     usesOf.set(planned, uses);
   }
   return uses;
 }
 
-function findUses(planned: Planned): TableUse[] {
+function findUses(planned: Planned, catalog: CatalogSnapshot): TableUse[] {
   const uses: TableUse[] = [];
   if (planned.kind === 'verbatim') return uses;
   const { plan } = planned;
-  if (plan.kind !== 'select') uses.push({ table: plan.table, mode: 'rowExclusive' });
+  if (plan.kind !== 'select')
+    uses.push({ table: plan.table, mode: 'rowExclusive' }, ...relatedUses(plan, catalog));
   uses.push(...usesOfSelect(plan.kind === 'select' ? plan : plan.source));
   return uses;
 }

@@ -65,7 +65,7 @@ async function analyzeLocked(
       if (await waitForNamed(session, statement)) continue;
       throw inSource(error, qualified);
     }
-    await lockTables(session, tableUses(plan.planned));
+    await lockTables(session, tableUses(plan.planned, session.transaction.catalog));
     if (plan.catalogVersion === session.transaction.catalog.version) return { qualified, plan };
   }
 }

@@ -73,7 +73,7 @@ export function runQueryNow(
   if (plan.support.row !== undefined) return undefined;
   const { transaction } = session;
   transaction.takesSnapshot();
-  const uses = tableUses(planned);
+  const uses = tableUses(planned, session.transaction.catalog);
   if (!(transaction.inBlock ? lockTablesNow(session, uses) : tablesAreFree(session, uses)))
     return undefined;
   const rows = runPlanSync(plan, executionOf(session, prepared, input));
@@ -94,7 +94,7 @@ export function startInsertNow(
   if (planned?.kind !== 'dml' || planned.plan.kind !== 'insert') return undefined;
   if (session.transaction.readOnly || prepared.statement?.executeAs !== undefined) return undefined;
   session.transaction.takesSnapshot();
-  if (!lockTablesNow(session, tableUses(planned))) return undefined;
+  if (!lockTablesNow(session, tableUses(planned, session.transaction.catalog))) return undefined;
   const result = startInsert(planned.plan, executionOf(session, prepared, input));
   return result instanceof Promise
     ? result.then((done) => dmlResult(prepared, 'insert', done))
@@ -105,7 +105,7 @@ export function startInsertNow(
 export async function lockedPlan(session: SessionState, prepared: Prepared): Promise<Planned> {
   for (;;) {
     const planned = await freshPlan(session, prepared);
-    await lockTables(session, tableUses(planned));
+    await lockTables(session, tableUses(planned, session.transaction.catalog));
     // The catalog may have changed before the locks were there, with a wait or without.
     if (validPlan(session, prepared) === planned) return planned;
   }

@@ -25,7 +25,7 @@ export function refuseInUse(
     const table = findTable(session, name);
     if (table === undefined) continue;
     const used = open.some(({ prepared: { plan } }) => {
-      const uses = plan === undefined ? [] : tableUses(plan.planned);
+      const uses = plan === undefined ? [] : tableUses(plan.planned, session.transaction.catalog);
       return uses.some((use) => use.table.relid === table.relid);
     });
     if (!used) continue;

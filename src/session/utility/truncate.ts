@@ -21,17 +21,18 @@ export async function truncate(
   const { roles, transaction } = session;
   const context = statementContext(session);
   const named: CatalogTable[] = [];
-  const mode = (kind: TableKind): TableLockMode =>
-    // One user's rows go as by DELETE: other users' writes go on.
-    kind === 'user' && !context.allUsers ? 'rowExclusive' : 'accessExclusive';
+  const mode = ({ stored, referencedBy }: CatalogTable): TableLockMode =>
+    // One user's rows go as by DELETE: other users' writes go on. Unless somebody may be about to refer to one of them.
+    stored.kind === 'user' && !context.allUsers && referencedBy.length === 0
+      ? 'rowExclusive'
+      : 'accessExclusive';
   for (const name of statement.tables) {
     const find = async (): Promise<CatalogTable> => {
       const found = await tableOf(session, name);
       await requireTruncate(session, found.relid, name.name);
       return found;
     };
-    const { kind } = (await find()).stored;
-    const table = await lockNamed(session, mode(kind), find);
+    const table = await lockNamed(session, mode(await find()), find);
     refuseWaitingChecks(session, table.relid, 'TRUNCATE', table.stored.name);
     if (!named.includes(table)) named.push(table);
   }
@@ -89,7 +90,7 @@ export async function truncate(
           message: `truncate cascades to table "${name}"`,
         });
         await requireTruncate(session, table.relid, name);
-        await lockNamed(session, mode(table.stored.kind), () => Promise.resolve(table));
+        await lockNamed(session, mode(table), () => Promise.resolve(table));
         refuseWaitingChecks(session, table.relid, 'TRUNCATE', name);
         all.push(table);
       }
