@@ -8,7 +8,7 @@ import { Oid } from '../../src/types/oid.ts';
 import { runCorruption } from './corruption.ts';
 
 const seed = process.env['PGTIDE_TEST_SEED'] ?? `${Date.now() % 1_000_000}`;
-const cases = 80;
+const cases = 60;
 
 test(`${cases} damages of files, seed ${seed}: named or harmless`, async () => {
   const counts = await runCorruption(seed, cases);
