@@ -170,7 +170,7 @@ export function lockingHost(plan: SelectPlan, execution: Execution): LockingHost
     recheck: (instead) => collect(runUnlocked(plan, recheckExecution(plan, execution, instead))),
     rowOf: async (limit) => {
       if (plan.before !== undefined) await runSteps(plan.before, execution);
-      return (await collectPlan(limit, execution))[0];
+      return (await collectPlan(limit, { ...execution, forced: 'auto' }))[0];
     },
   };
 }

@@ -4,21 +4,13 @@
  * often the rest looks at them.
  */
 import { assert, notSupported } from '../base/index.ts';
-import type {
-  CommonTableExpr,
-  Expr,
-  Query,
-  RangeTblEntry,
-  SubLinkExpr,
-  VarExpr,
-} from '../analyzer/tree.ts';
+import type { CommonTableExpr, Expr, Query, RangeTblEntry, SubLinkExpr } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import { Oid } from '../types/oid.ts';
-import { emptySelect } from './build-tree.ts';
 import { checkLocking } from './locking-rules.ts';
 import type { PlanStep, SelectPlan } from './nodes.ts';
 import { pushConditions } from './push-conditions.ts';
-import { collationOf, typmodOf } from './split-columns.ts';
+import { readingAll, readingCte, rowsInstead } from './step-rows.ts';
 import { allQueries, walk } from './walk.ts';
 
 type SubqueryRte = Extract<RangeTblEntry, { rteKind: 'subquery' }>;
@@ -78,7 +70,8 @@ export function takeNestedLocks(
   function standingAlone(query: Query, levels: readonly Level[]): Query {
     refuseOuterColumns(query);
     return withRtes(query, (rte, depth) => {
-      if (rte.rteKind !== 'cte' || rte.levelsUp < depth) return rte;
+      // A recursive query reads itself, wherever it stands.
+      if (rte.rteKind !== 'cte' || rte.selfReference || rte.levelsUp < depth) return rte;
       return rowsInstead(rte, cteSource(rte.cteName, levels, rte.levelsUp - depth));
     });
   }
@@ -91,10 +84,11 @@ export function takeNestedLocks(
     if (known !== undefined) return known;
     const i = level.ctes.findIndex((cte) => cte.name === name);
     const cte = level.ctes[i];
-    if (cte === undefined || i >= level.ready || cte.recursive) {
-      throw notSupported('a locking clause in a query that reads a recursive WITH query');
+    if (cte === undefined || i >= level.ready) {
+      throw notSupported('a locking clause in a query that reads a WITH query behind it');
     }
-    const source = addStep(standingAlone(cte.query, levels.slice(0, at + 1)));
+    const alone = standingAlone(cte.query, levels.slice(0, at + 1));
+    const source = addStep(cte.recursive ? readingCte({ ...cte, query: alone }) : alone);
     level.sources.set(name, source);
     level.ctes[i] = { ...cte, query: readingAll(cte.query, source) };
     return source;
@@ -262,73 +256,10 @@ function firstRowOf(query: Query): Query {
   };
 }
 
-/** SELECT * FROM the rows of the step that `query` has become. */
-function readingAll(query: Query, source: string): Query {
-  const columns = query.targetList.filter((entry) => !entry.junk);
-  const rte: RangeTblEntry = {
-    kind: 'rte',
-    rteKind: 'rows',
-    alias: undefined,
-    name: source,
-    columnNames: columns.map((entry, i) => entry.name ?? `c${i + 1}`),
-    lateral: false,
-    inFromClause: true,
-    securityQuals: [],
-    source,
-    columnTypes: columns.map(({ expr }) => expr.typeOid),
-    columnTypmods: columns.map(({ expr }) => typmodOf(expr)),
-    columnCollations: columns.map(({ expr }) => collationOf(expr)),
-  };
-  const reading: Query = {
-    ...emptySelect,
-    rtable: [Object.freeze(rte)],
-    jointree: { kind: 'from', items: [{ kind: 'ref', rtindex: 1 }], quals: undefined },
-    targetList: columns.map((entry, i) => ({
-      ...entry,
-      sortGroupRef: 0,
-      resno: i + 1,
-      expr: {
-        kind: 'var',
-        varno: 1,
-        attno: i + 1,
-        typeOid: entry.expr.typeOid,
-        typmod: typmodOf(entry.expr),
-        collation: collationOf(entry.expr),
-        levelsUp: 0,
-        returning: 'default',
-        location: -1,
-      } satisfies VarExpr,
-    })),
-  };
-  return Object.freeze(reading);
-}
-
 function sourceOf(reading: Query): string {
   const [rte] = reading.rtable;
   assert(rte?.rteKind === 'rows', 'it reads the rows of a step');
   return rte.source;
-}
-
-function rowsInstead(
-  rte: Extract<RangeTblEntry, { rteKind: 'cte' }>,
-  source: string,
-): RangeTblEntry {
-  const { kind, alias, name, columnNames, lateral, inFromClause, securityQuals } = rte;
-  const { columnTypes, columnTypmods, columnCollations } = rte;
-  return Object.freeze({
-    kind,
-    rteKind: 'rows',
-    alias,
-    name,
-    columnNames,
-    lateral,
-    inFromClause,
-    securityQuals,
-    source,
-    columnTypes,
-    columnTypmods,
-    columnCollations,
-  });
 }
 
 /** Rebuilds the range tables; `depth` counts the queries from the root to the entry's own, both included. */

@@ -1,0 +1,128 @@
+-- SELECT … FOR UPDATE, NO KEY UPDATE, SHARE, KEY SHARE: what one session sees of them.
+create table job (id int primary key, state text not null, priority int, owner int);
+create table person (id int primary key, name text not null unique);
+create view open_job as select * from job where state = 'new';
+create view owned_job as select job.id, job.state, person.name from job join person on person.id = job.owner;
+create view job_count as select count(*) as n from job;
+create view first_jobs as select * from job order by id limit 2;
+insert into person values (1, 'ann'), (2, 'bob'), (3, 'cleo');
+insert into job select i, 'new', i % 3, i % 2 + 1 from generate_series(1, 6) as i;
+-- flush point
+insert into job select i, 'new', i % 3, i % 2 + 1 from generate_series(7, 10) as i;
+-- flush point
+select * from job order by id for update;
+select id from job where id = 3 for no key update;
+select id from job where state = 'new' and priority = 1 order by id desc for share;
+select id from job order by priority desc, id limit 3 for key share;
+select id from job order by id limit 2 offset 3 for update;
+select id from job order by id offset 8 for update;
+select id from job order by id limit 0 for update;
+select id from job order by id limit null for update;
+select id from job order by id limit (select count(*) from person) for update skip locked;
+select id from job order by id limit -1 for update;
+select id from job order by id limit 1 offset -1 for update;
+select id, priority * 10 as p from job where id < 3 order by -id for update nowait;
+select state from job order by priority, id limit 2 for update;
+select 1 for update;
+select id from job where id = 99 for update;
+prepare one (int) as select id, state from job where id = $1 for update;
+execute one (4);
+prepare few (int) as select id from job order by id limit $1 for update skip locked;
+execute few (2);
+-- Joins.
+select job.id, person.name from job join person on person.id = job.owner order by job.id limit 3 for update;
+select job.id, person.name from job join person on person.id = job.owner order by job.id limit 3 for update of job;
+select p.name, j.id from person p join job j on j.owner = p.id order by j.id limit 2 for update of p for share of j;
+select person.name, job.id from person left join job on job.owner = person.id order by person.id, job.id limit 3 for update of person;
+select person.name, job.id from person left join job on job.owner = person.id where job.id < 3 order by job.id for update;
+select job.id, g from job, generate_series(1, 2) as g where id < 3 order by id, g for update of job;
+select name from person where id in (select owner from job where priority = 1) order by id for update;
+select name, (select count(*) from job where owner = person.id) from person order by id for update;
+select * from job natural join person order by id for update of job nowait;
+-- What can't be locked.
+select count(*) from job for update;
+select priority from job group by priority for share;
+select distinct priority from job for update;
+select id, row_number() over () from job for no key update;
+select generate_series(1, 2) from job for key share;
+select id from job union select id from person for update;
+select person.name from person left join job on job.owner = person.id for update;
+select person.name from person full join job on job.owner = person.id for share of person;
+select id from job for update of person;
+select n from job_count for update;
+select * from generate_series(1, 2) as g for update of g;
+values (1) for update;
+-- Sub-queries.
+select * from (select id, priority from job where priority = 1 for update) as j where id < 6 order by id;
+select * from (select id from job order by id limit 2 for update) as j order by id desc;
+select j.id, person.name from (select * from job where state = 'new' for share) as j join person on person.id = j.owner order by j.id limit 2;
+select id from job where id in (select id from job where state = 'new' order by priority, id limit 2 for update skip locked) order by id;
+select id from job where id = (select id from job order by id desc limit 1 for update);
+select exists (select 1 from job where priority = 2 for update), exists (select 1 from job where priority = 5 for share);
+select array(select id from job where priority = 0 order by id for key share);
+with next as (select id from job order by id limit 2 for update) select next.id, person.name from next, person order by 1, 2;
+with next as (select id from job order by id limit 2 for update), pairs as (select a.id as a, b.id as b from next a, next b) select * from pairs order by a, b;
+with wanted as (select 2 as p), next as (select id from job, wanted where priority = wanted.p order by id limit 2 for update of job) select * from next, wanted order by id;
+with recursive n as (select 1 as i union all select i + 1 from n where i < 3), next as (select id from job, n where id = n.i order by id for update of job) select * from next;
+-- Views.
+select id, state from open_job where id < 4 order by id for update;
+select * from owned_job order by id limit 2 for update;
+select id from first_jobs where id = 2 for share;
+-- As sources of writes.
+begin;
+update job set state = 'run' where id = (select id from job where state = 'new' order by priority desc, id limit 1 for update skip locked) returning id, state;
+update job set state = 'run' where id in (select id from job where state = 'new' order by id limit 2 for update skip locked) returning id;
+with next as (select id from job where state = 'new' order by id limit 1 for update skip locked) update job set state = 'run' from next where next.id = job.id returning job.id, (select count(*) from next);
+insert into person select id + 100, 'job ' || id from job where state = 'run' order by id for update returning *;
+delete from person where id in (select id from person where id > 100 order by id limit 2 for update) returning id;
+with old as (select id from job where state = 'run' order by id limit 1 for update) delete from job using old where job.id = old.id returning job.id;
+select id, state from job order by id for update;
+rollback;
+select count(*) from job where state = 'run';
+-- Savepoints, the transaction's own rows.
+begin;
+insert into person values (4, 'dora');
+select * from person where id = 4 for update;
+update person set name = 'dan' where id = 4;
+select * from person where id = 4 for update;
+savepoint a;
+delete from person where id = 4;
+select * from person where id = 4 for update;
+rollback to a;
+select * from person where id = 4 for key share;
+rollback;
+-- Levels, read-only transactions.
+begin isolation level repeatable read;
+select id from job order by id limit 1 for update;
+update job set state = 'kept' where id = 1;
+select id, state from job where id = 1 for update;
+rollback;
+begin isolation level serializable;
+select id from job order by id limit 1 for share;
+rollback;
+begin read only;
+select id from job for update;
+rollback;
+begin read only;
+select id from job for no key update;
+rollback;
+begin read only;
+select id from job for share;
+rollback;
+begin read only;
+with next as (select id from job for key share) select * from next;
+rollback;
+-- Cursors.
+begin;
+declare c cursor for select id, state from job order by id for update;
+fetch 2 from c;
+update job set state = 'done' where current of c;
+fetch next from c;
+select id, state from job where id < 4 order by id;
+close c;
+declare d cursor for select id from job where state = 'new' order by id limit 2 for update skip locked;
+fetch all from d;
+fetch all from d;
+close d;
+declare e scroll cursor for select id from job for update;
+rollback;
