@@ -14,15 +14,17 @@ export interface TableUse {
   readonly mode: TableLockMode;
 }
 
-const usesOf = new WeakMap<Planned, readonly TableUse[]>();
+const usesOf = new WeakMap<
+  Planned,
+  { readonly catalog: CatalogSnapshot; readonly uses: readonly TableUse[] }
+>();
 
-/** The tables that a planned statement reads and writes; `catalog` is the one it was planned against. */
+/** The tables that a planned statement reads and writes, and those that foreign keys lead to from there in `catalog`. */
 export function tableUses(planned: Planned, catalog: CatalogSnapshot): readonly TableUse[] {
-  let uses = usesOf.get(planned);
-  if (uses === undefined) {
-    uses = findUses(planned, catalog);
-    usesOf.set(planned, uses);
-  }
+  const known = usesOf.get(planned);
+  if (known?.catalog === catalog) return known.uses;
+  const uses = findUses(planned, catalog);
+  usesOf.set(planned, { catalog, uses });
   return uses;
 }
 

@@ -3,7 +3,6 @@ import type { CatalogSnapshot, CatalogTable } from '../../catalog/types.ts';
 import type { TableLockMode } from '../../locks/index.ts';
 import type { DdlStatement } from '../../sql/index.ts';
 import { sharedScope } from '../../storage/types.ts';
-import type { TableKind } from '../../storage/types.ts';
 import { statementContext } from '../context.ts';
 import { restartSequence } from '../ddl.ts';
 import { lockNamed } from '../lock-named.ts';
