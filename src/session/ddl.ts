@@ -144,9 +144,11 @@ function refuseWhileChecksWait(session: SessionState, statement: DdlStatement): 
 function withoutRows(statement: DdlStatement, table: TableRecord): string {
   const { text } = statement;
   if (table.noData) return text;
-  // SELECT INTO has no such clause, and a WITH DATA that is there already can't be told from a comment.
-  return statement.tag === 'CREATE TABLE AS' && !/\bdata\b/i.test(text)
-    ? `${text}\nwith no data`
+  const query = table.inner?.text ?? '';
+  const at = text.lastIndexOf(query);
+  // SELECT INTO has no such clause; EXECUTE is not known to the mirror, which says so.
+  return statement.tag === 'CREATE TABLE AS' && at >= 0
+    ? `${text.slice(0, at + query.length)}\nwith no data`
     : `${text}\n; truncate ${qualified(table.name)}`;
 }
 

@@ -109,6 +109,38 @@ describe('rolled back whole', () => {
   });
 });
 
+describe('CREATE TABLE AS', () => {
+  test('has the mirror compute nothing, whatever the clause', async () => {
+    await run(`create table src (data int); insert into src values (1), (2)`);
+    const forms = [
+      'select data from src',
+      'select data from src with data',
+      'select data from src /* with no data */ with data -- with data',
+      'table src -- all',
+      '(select data from src)',
+      'values (1), (2)',
+      'select data into n from src',
+    ];
+    for (const query of forms) {
+      const { command, rowCount } = await one.query(
+        query.includes(' into ') ? query : `create table n as ${query}`,
+      );
+      expect([command, rowCount]).toEqual(['SELECT', 2]);
+      expect(await rows('select count(*) from n')).toEqual([['2']]);
+      await run('drop table n');
+    }
+    await run('create table n as select data from src with no data');
+    expect(await rows('select * from n')).toEqual([]);
+    // Others do not wait for the query of one.
+    const long = one.query('create table l as select g from generate_series(1, 100000) g');
+    const start = performance.now();
+    await rowsOf(two, 'select 12 as meanwhile');
+    expect(performance.now() - start).toBeLessThan(5000);
+    await long;
+    expect(await rows('select count(*) from l')).toEqual([['100000']]);
+  });
+});
+
 describe('savepoints', () => {
   test('a failed statement, then ROLLBACK TO, leaves the earlier DDL', async () => {
     await run(
