@@ -44,7 +44,13 @@ const alterModes: Readonly<Record<string, DdlLockMode>> = {
   AT_DropCluster: 'shareUpdateExclusive',
   AT_ValidateConstraint: 'shareUpdateExclusive',
   AT_EnableTrig: 'shareRowExclusive',
+  AT_EnableAlwaysTrig: 'shareRowExclusive',
+  AT_EnableReplicaTrig: 'shareRowExclusive',
+  AT_EnableTrigAll: 'shareRowExclusive',
+  AT_EnableTrigUser: 'shareRowExclusive',
   AT_DisableTrig: 'shareRowExclusive',
+  AT_DisableTrigAll: 'shareRowExclusive',
+  AT_DisableTrigUser: 'shareRowExclusive',
 };
 
 function constraintOf(node: Node | undefined): Constraint | undefined {
@@ -102,6 +108,8 @@ export function ddlLockTargets(node: Node): readonly DdlLockTarget[] {
   if ('IndexStmt' in node) return own(node.IndexStmt.relation, 'share');
   if ('RenameStmt' in node) {
     const { renameType, relation, relationType } = node.RenameStmt;
+    // The index alone: its table is used as before, whatever the name.
+    if (renameType === 'OBJECT_INDEX') return indexes(own(relation, 'shareUpdateExclusive'));
     const ofTable =
       renameType === 'OBJECT_TABLE' ||
       renameType === 'OBJECT_TABCONSTRAINT' ||

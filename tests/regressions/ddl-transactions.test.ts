@@ -189,7 +189,7 @@ describe('savepoints', () => {
 });
 
 describe('waiting', () => {
-  test('for a table that is being changed: lock_timeout, statement_timeout, cancel', async () => {
+  test('for a table that is being changed: lock_timeout, statement_timeout', async () => {
     await run('create table t (id int); begin; alter table t add column b int');
     await impatient();
     for (const text of [
@@ -334,7 +334,12 @@ describe('waiting', () => {
       `rollback; begin; comment on table t is 'x'; alter table t alter column id set statistics 10`,
     );
     await two.query('insert into t values (1)');
+    await run('rollback; create index i on t (id); begin; alter index i rename to j');
+    expect(await rowsOf(two, 'select * from t where id = 1')).toEqual([[1]]);
+    await run('rollback; begin; drop index i');
+    expect(await errorOf(two, 'select * from t')).toMatchObject(timedOut);
     await run('rollback');
+    expect(await rowsOf(two, 'select * from t where id = 1')).toEqual([[1]]);
   });
 });
 
