@@ -25,9 +25,6 @@ async function run(config: Config): Promise<void> {
   const server = await startServer(config, log);
   const seconds = ((performance.now() - start) / 1000).toFixed(2);
   const { host, port } = server;
-  process.stdout.write(
-    `pgtide is ready on ${host}:${port} after ${seconds} s, data in ${config.dataDir}. Try: psql -h ${host} -p ${port} -U postgres\n`,
-  );
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) {
@@ -49,6 +46,10 @@ async function run(config: Config): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Last, as whoever reads it may send a signal at once.
+  process.stdout.write(
+    `pgtide is ready on ${host}:${port} after ${seconds} s, data in ${config.dataDir}. Try: psql -h ${host} -p ${port} -U postgres\n`,
+  );
 }
 
 function lineOf(error: unknown): string {
