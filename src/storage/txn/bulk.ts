@@ -84,6 +84,7 @@ function submitSpill(
     sync: true,
     // No row becomes visible, but others that have checked the same keys must check them again.
     takesSeq: true,
+    provisional: true,
     validate: () => {
       validate(state, spilled);
       validateRuns(state, runs);

@@ -65,6 +65,17 @@ test('a clean stop syncs', async () => {
   expect(store.syncs).toEqual([false, true]);
 });
 
+test('of rows that a later commit would have made count it is known', async () => {
+  store.fails = true;
+  const spilled = sequencer.submit({ ...commit(true), provisional: true });
+  const kept = expect(spilled).rejects.toMatchObject({
+    code: '58030',
+    report: { severity: 'ERROR' },
+  });
+  await vi.advanceTimersByTimeAsync(0);
+  await kept;
+});
+
 test('of a failed write the outcome is unknown, what had not been handed in is refused', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   store.gate = promise;

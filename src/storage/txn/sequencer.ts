@@ -36,6 +36,8 @@ export interface CommitRequest {
   readonly sync: boolean;
   /** False for what changes no visible row (spilled rows, lazy deletion, sequences): it gets no seq of its own. */
   readonly takesSeq: boolean;
+  /** True for rows that count only with a later commit: if their write fails, it is sure that they never will. */
+  readonly provisional?: boolean;
   /** Throws when the commit may not happen. Runs in the same tick as `write`, with every earlier commit visible. */
   validate?(): void;
   write(writer: CommitWriter): void;
@@ -194,7 +196,10 @@ export function createSequencer(store: HotStore): Sequencer {
     const refused = gathering?.waiting ?? [];
     gathering = undefined;
     for (const listener of failureListeners) listener(failure);
-    for (const waiter of group.waiting) waiter.reject(unknownOutcome(failure));
+    for (const waiter of group.waiting) {
+      const { takesSeq, provisional } = waiter.request;
+      waiter.reject(takesSeq && provisional !== true ? unknownOutcome(failure) : failure);
+    }
     // These never came near the disk.
     for (const waiter of refused) waiter.reject(failure);
     for (const wake of room.splice(0)) wake();
