@@ -1,7 +1,7 @@
 import type { CatalogSnapshot, CatalogTable } from '../../../catalog/types.ts';
 import type { PgError } from '../../../base/index.ts';
 import { rowModes } from '../../../locks/index.ts';
-import type { StoredIndex } from '../../../storage/types.ts';
+import type { StoredIndex, StoredRow } from '../../../storage/types.ts';
 import type { TypeContext } from '../../../types/type.ts';
 import type { Row } from '../../../types/value.ts';
 import type { Execution } from '../../run-plan.ts';
@@ -10,7 +10,7 @@ import { sameConstraint } from './events.ts';
 import type { UniqueEvent } from './events.ts';
 import { keyTextOf } from './key-text.ts';
 import type { KeyLookup } from './key-lookup.ts';
-import { keyLookup, rowsOfKeys } from './key-lookup.ts';
+import { hasKey, keyLookup, rowsOfKeys } from './key-lookup.ts';
 
 /** Keys that are looked up in one go. */
 const batchKeysMax = 200_000;
@@ -74,7 +74,7 @@ async function checkBatch(
       await storage.locks.acquire(owner, 'row', lock, rowModes.update);
     }
   }
-  const twice = new Set<UniqueEvent>();
+  const suspects = new Map<UniqueEvent, readonly StoredRow[]>();
   for (const { prepared, userId, list } of groups.values()) {
     const keys = list.map((event) => event.key);
     const scope = { scope: { kind: 'one', userId } } as const;
@@ -82,10 +82,11 @@ async function checkBatch(
       rowsOfKeys(prepared.lookup, execution, scope, keys),
     );
     found.forEach((rows, i) => {
-      if (rows.length > 1) twice.add(list[i]!);
+      if (rows.length > 1) suspects.set(list[i]!, rows);
     });
   }
-  const first = events.find((event) => twice.has(event));
+  if (suspects.size === 0) return;
+  const first = await firstTwice(events, suspects, execution);
   if (first === undefined) return;
   const { table, lookup } = prepare(first, catalog)!;
   const values: Row = table.columns.map(() => null);
@@ -93,4 +94,27 @@ async function checkBatch(
     values[position] = first.key[i] ?? null;
   });
   throw violation(table, first.constraint.index, values, execution.statement.types);
+}
+
+/** The first event whose key two rows have, once those who are changing one of them have ended. */
+async function firstTwice(
+  events: readonly UniqueEvent[],
+  suspects: ReadonlyMap<UniqueEvent, readonly StoredRow[]>,
+  { transaction, catalog }: Execution,
+): Promise<UniqueEvent | undefined> {
+  for (const event of events) {
+    const rows = suspects.get(event);
+    const prepared = rows && prepare(event, catalog);
+    if (rows === undefined || prepared === undefined) continue;
+    const { table, lookup } = prepared;
+    let having = 0;
+    for (const row of rows) {
+      // Whoever deletes the row, or gives it another key, has it locked against this.
+      const [now] = (await transaction.lockRows(table.stored, [row], 'share')).rows;
+      if (now !== undefined && hasKey(lookup, now, event.key)) having++;
+      else if (now !== undefined) transaction.unlockRow(table.stored, row.key, 'share');
+    }
+    if (having > 1) return event;
+  }
+  return undefined;
 }

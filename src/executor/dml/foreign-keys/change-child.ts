@@ -35,7 +35,9 @@ export async function changeChild(
   const columns = columnsToSet(key, event);
   const mode = deletes || touchesKey(child, columns) ? 'update' : 'noKeyUpdate';
   const [row] = (await transaction.lockRows(stored, [read], mode)).rows;
-  if (transaction.isolation !== 'read committed' && row?.seq !== read.seq) throw concurrentChange();
+  if (transaction.isolation !== 'read committed' && row?.seq !== read.seq) {
+    throw concurrentChange(row === undefined || row.deleted ? 'delete' : 'update');
+  }
   if (row === undefined || !hasKey(key.children, row, wanted)) return;
   // heap_update's crosscheck: what the transaction's snapshot does not show is not the transaction's to change.
   if (!transaction.sees(row)) throw concurrentChange();

@@ -67,10 +67,10 @@ export async function stillReferenced(
       );
 }
 
-export function concurrentChange(): PgError {
+export function concurrentChange(what: 'update' | 'delete' = 'update'): PgError {
   return new PgError(
     SqlState.serializationFailure,
-    'could not serialize access due to concurrent update',
+    `could not serialize access due to concurrent ${what}`,
   );
 }
 
