@@ -7,7 +7,7 @@ import { described } from './cursor/described.ts';
 import { readResult } from './portal.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
 import { keepPrepared, knownPrepared } from './prepared-texts.ts';
-import { runQueryNow, startInsertNow } from './run-query.ts';
+import { runQueryNow, startDmlNow } from './run-query.ts';
 import { describeFields, sendCopy } from './send.ts';
 import type { SessionCore } from './session-core.ts';
 import type { Portal, Prepared, StatementResult } from './state.ts';
@@ -171,6 +171,14 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
     transaction.start();
     // A logged statement goes the way that takes its time.
     const mayBeBrief = engine.logMinDurationStatementMs < 0 && core.roleIsFresh();
+    if (mayBeBrief && prepared.statement.class === 'transaction') {
+      const result = core.runTransactionNow(prepared.statement);
+      if (result !== undefined) {
+        if (result instanceof Promise) return result.then(({ tag }) => completed(portal, tag));
+        completed(portal, result.tag);
+        return undefined;
+      }
+    }
     if (!readers.has(portal) && mayBeBrief && isQuery(prepared.statement)) {
       const result = runQueryNow(state, prepared, portal);
       if (result?.kind === 'rowsNow') {
@@ -182,9 +190,7 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
           return undefined;
         }
       }
-      const inserting = state.cursors.halfRead
-        ? undefined
-        : startInsertNow(state, prepared, portal);
+      const inserting = state.cursors.halfRead ? undefined : startDmlNow(state, prepared, portal);
       if (inserting !== undefined) {
         if (!(inserting instanceof Promise) && inserting.kind === 'done') {
           completed(portal, inserting.tag);

@@ -1,6 +1,7 @@
 import { PgError, SqlState, assert, unreachable } from '../base/index.ts';
 import { runDml } from '../executor/dml/dml.ts';
 import type { DmlResult } from '../executor/dml/dml.ts';
+import { startUpdate } from '../executor/dml/change.ts';
 import { startInsert } from '../executor/dml/insert.ts';
 import type { DmlPlan } from '../planner/plan-dml.ts';
 import type { SelectPlan } from '../planner/nodes.ts';
@@ -82,23 +83,28 @@ export function runQueryNow(
 }
 
 /**
- * An INSERT on a valid plan, begun within the call and often done with it; undefined when it is none, or may not be run this
- * way.
+ * An INSERT or UPDATE on a valid plan, begun within the call and often done with it; undefined when it is none, or may not be
+ * run this way.
  */
-export function startInsertNow(
+export function startDmlNow(
   session: SessionState,
   prepared: Prepared,
   input: QueryInput,
 ): StatementResult | Promise<StatementResult> | undefined {
   const planned = validPlan(session, prepared);
-  if (planned?.kind !== 'dml' || planned.plan.kind !== 'insert') return undefined;
+  if (planned?.kind !== 'dml') return undefined;
+  const { plan } = planned;
+  if (plan.kind === 'delete' || (plan.kind === 'update' && !plan.source.pointLookup))
+    return undefined;
   if (session.transaction.readOnly || prepared.statement?.executeAs !== undefined) return undefined;
   session.transaction.takesSnapshot();
   if (!lockTablesNow(session, tableUses(planned, session.transaction.catalog))) return undefined;
-  const result = startInsert(planned.plan, executionOf(session, prepared, input));
+  const execution = executionOf(session, prepared, input);
+  const result =
+    plan.kind === 'insert' ? startInsert(plan, execution) : startUpdate(plan, execution);
   return result instanceof Promise
-    ? result.then((done) => dmlResult(prepared, 'insert', done))
-    : dmlResult(prepared, 'insert', result);
+    ? result.then((done) => dmlResult(prepared, plan.kind, done))
+    : dmlResult(prepared, plan.kind, result);
 }
 
 /** The plan, with its tables locked: what it was made for stays as it is until the transaction ends. */

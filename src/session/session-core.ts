@@ -47,6 +47,8 @@ export interface CopyState {
   readonly simple: boolean;
 }
 
+type DoneResult = Extract<StatementResult, { kind: 'done' }>;
+
 /** What both protocols stand on: one statement at a time, its transaction, its timers, its end. */
 export interface SessionCore {
   readonly state: SessionState;
@@ -61,6 +63,11 @@ export interface SessionCore {
   logDuration(text: string, startMs: number): void;
   /** Runs one statement to its result, in whatever transaction is open. */
   run(prepared: Prepared, input: QueryInput): Promise<StatementResult>;
+  /**
+   * Plain BEGIN and COMMIT, without waiting for more than the commit itself; undefined when there is more to it: then nothing was
+   * done, and run() does it.
+   */
+  runTransactionNow(statement: Statement): DoneResult | Promise<DoneResult> | undefined;
   /** In a failed transaction only what ends it may go on. */
   refuseInFailed(statement: Statement | undefined): void;
   /** Whose privileges hold may have changed by SET ROLE, by DDL, by the end of a transaction. */
@@ -309,6 +316,29 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       // COMMIT and ROLLBACK take the transaction's portals along.
       if (statement?.class === 'transaction' && !transaction.inBlock) await closeAllPortals();
       return result;
+    },
+    runTransactionNow: (statement) => {
+      if (statement.class !== 'transaction' || statement.executeAs !== undefined) return undefined;
+      if (!roleIsFresh() || cursors.open > 0 || cursors.halfRead || readers.size > 0)
+        return undefined;
+      const { status } = transaction;
+      if (statement.kind === 'begin' && status === 'I') {
+        transaction.beginBlock();
+        transaction.setCharacteristics(statement.options);
+        return { kind: 'done', tag: statement.tag };
+      }
+      if (statement.kind !== 'commit' || status !== 'T' || statement.chain) return undefined;
+      const done: DoneResult = { kind: 'done', tag: 'COMMIT' };
+      const committing = core.commit();
+      // COMMIT takes the transaction's portals along.
+      if (committing !== undefined) {
+        return committing.then(() => {
+          state.portals.clear();
+          return done;
+        });
+      }
+      state.portals.clear();
+      return done;
     },
     refuseInFailed,
     roleIsFresh,

@@ -1,15 +1,18 @@
 import { PgError, SqlState, assert } from '../base/index.ts';
-import { parseCached } from '../sql/index.ts';
+import { parseCached, parsedBefore } from '../sql/index.ts';
 import type { Statement } from '../sql/index.ts';
 import { firstParameter } from './names.ts';
 import { readResult } from './portal.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
-import { runQueryNow, startInsertNow } from './run-query.ts';
+import { runQueryNow, startDmlNow } from './run-query.ts';
 import { describeFields, sendCopy } from './send.ts';
 import type { SessionCore } from './session-core.ts';
 import type { Prepared, StatementResult } from './state.ts';
 import { findTemplate, learnTemplate } from './templates.ts';
 import type { FoundStatement, UnknownText } from './templates.ts';
+
+/** More rows are sent in pieces, with an eye on what the client has read. */
+const rowsWithinCallMax = 64;
 
 const noParameters = { raw: { formats: [], values: [] }, params: [], resultFormats: [] } as const;
 
@@ -32,6 +35,9 @@ export function createSimpleQuery(core: SessionCore): (text: string) => void | P
 
   function begin(text: string, startMs: number): void | Promise<void> {
     state.prepared.delete('');
+    const parsed = parsedBefore(text);
+    if (parsed?.length === 1 && parsed[0]!.class === 'transaction')
+      return runTransaction(parsed[0]!, text, startMs);
     const found = findTemplate(state, text);
     return found !== undefined && 'prepared' in found
       ? runFound(found, text, startMs)
@@ -122,6 +128,27 @@ export function createSimpleQuery(core: SessionCore): (text: string) => void | P
     });
   }
 
+  function runTransaction(
+    statement: Statement,
+    text: string,
+    startMs: number,
+  ): void | Promise<void> {
+    try {
+      core.refuseInFailed(statement);
+      const result = core.runTransactionNow(statement);
+      if (result === undefined) return runText(text, startMs, undefined);
+      if (result instanceof Promise) {
+        return result
+          .then(({ tag }) => writer.commandComplete(tag), core.fail)
+          .then(() => finish(text, startMs));
+      }
+      writer.commandComplete(result.tag);
+      return finish(text, startMs);
+    } catch (error) {
+      return core.fail(error).then(() => finish(text, startMs));
+    }
+  }
+
   /** A statement whose template is known: parsed and analyzed already. Within the call when there is nothing to wait for. */
   function runFound(found: FoundStatement, text: string, startMs: number): void | Promise<void> {
     try {
@@ -139,11 +166,24 @@ export function createSimpleQuery(core: SessionCore): (text: string) => void | P
     transaction.start();
     const input = { ...noParameters, params, simple: 'alone' } as const;
     if (!core.roleIsFresh()) return core.run(prepared, input).then(sendAndCommit);
-    const now = runQueryNow(state, prepared, input) ?? startInsertNow(state, prepared, input);
+    const now =
+      runQueryNow(state, prepared, input) ??
+      (state.cursors.halfRead ? undefined : startDmlNow(state, prepared, input));
     if (now === undefined) return core.run(prepared, input).then(sendAndCommit);
     if (now instanceof Promise) return now.then(sendAndCommit);
     if (now.kind === 'done') return commitThenComplete(now.tag);
-    return sendAndCommit(now);
+    const tag = sendNow(now);
+    return tag === undefined ? sendAndCommit(now) : commitThenComplete(tag);
+  }
+
+  /** A few rows that are in memory; returns the tag. Undefined: nothing was written. */
+  function sendNow(result: StatementResult): string | undefined {
+    if (result.kind !== 'rowsNow' || result.rows.length > rowsWithinCallMax) return undefined;
+    const reader = readResult(state, result, []);
+    writer.rowDescription(describeFields(result.fields, []));
+    const sent = reader.sendNow(0);
+    assert(sent !== false, 'few rows are sent at once');
+    return sent.tag ?? '';
   }
 
   async function sendAndCommit(result: StatementResult): Promise<void> {

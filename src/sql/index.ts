@@ -13,7 +13,7 @@ export type { DdlLockTarget } from './ddl-locks.ts';
 export { liftLiterals, withParameters } from './literals.ts';
 export type { LiftedText, NumberLiteral, NumberType } from './literals.ts';
 export { parse } from './parse.ts';
-export { parseCached } from './parse-cache.ts';
+export { parseCached, parsedBefore } from './parse-cache.ts';
 export type * from './statement.ts';
 export type { TableKind } from './sugar.ts';
 export { qualifySystemColumns } from './system-columns.ts';

@@ -9,6 +9,11 @@ export const parsedTextCharsMax = 1024;
 
 const parsed = new Map<string, readonly Statement[]>();
 
+/** What the text has been found to be, if it is kept. */
+export function parsedBefore(text: string): readonly Statement[] | undefined {
+  return parsed.get(text);
+}
+
 /** As parse(); the statements are shared and must not be changed. */
 export function parseCached(text: string): readonly Statement[] {
   const known = parsed.get(text);

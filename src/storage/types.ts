@@ -247,6 +247,10 @@ export interface StorageTransaction {
     old: StoredRow,
     values: Row,
   ): Promise<{ row: StoredRow } | { conflict: UniqueConflict }>;
+  /**
+   * The same at once, for a locked row whose key and unique entries stay as they are; false: nothing was done, use update.
+   */
+  updateNow(table: StoredTable, old: StoredRow, values: Row): boolean;
   /** Soft: the row stays, marked deleted. Hard: gone at once. */
   delete(table: StoredTable, old: StoredRow, mode: 'soft' | 'hard'): Promise<void>;
   /** Hard-deletes every row of the scope, both tiers; the rows and files are cleaned up after commit. */

@@ -3,12 +3,13 @@ import type { DeletePlan, UpdatePlan } from '../../planner/plan-dml.ts';
 import { systemSlots } from '../../planner/plan-dml.ts';
 import type { Row } from '../../types/value.ts';
 import type { Execution } from '../run-plan.ts';
+import { runPlanSync } from '../run-plan.ts';
 import { statementEvents } from './constraint-events/statement.ts';
 import type { DmlResult } from './dml.ts';
 import type { Touched } from './returning.ts';
 import { returningRows } from './returning.ts';
-import { applyRules } from './rules.ts';
-import { lockTargets } from './target-rows.ts';
+import { applyRules, applyRulesSync } from './rules.ts';
+import { lockTargetNow, lockTargets } from './target-rows.ts';
 import { uniqueViolation } from './violations.ts';
 
 const columnsFrom = systemSlots.length;
@@ -17,7 +18,18 @@ const columnsFrom = systemSlots.length;
  * How an UPDATE locks a row: FOR UPDATE when it changes a column that a unique index covers, since a foreign key might point
  * there, else FOR NO KEY UPDATE (heapam.c, HeapDetermineColumnsInfo).
  */
-function updateLock({ table, positions }: UpdatePlan): (source: Row) => RowLockMode {
+function updateLock(plan: UpdatePlan): (source: Row) => RowLockMode {
+  let mode = updateLocks.get(plan);
+  if (mode === undefined) {
+    mode = findUpdateLock(plan);
+    updateLocks.set(plan, mode);
+  }
+  return mode;
+}
+
+const updateLocks = new WeakMap<UpdatePlan, (source: Row) => RowLockMode>();
+
+function findUpdateLock({ table, positions }: UpdatePlan): (source: Row) => RowLockMode {
   const { primaryKey, indexes } = table.stored;
   const columnIds = [primaryKey, ...indexes.filter(({ unique }) => unique).map((i) => i.columns)];
   const keyPositions = new Set(columnIds.flat().map((id) => table.positionOf[id]));
@@ -41,18 +53,51 @@ function sameValue(left: Row[number] | undefined, right: Row[number] | undefined
   return Object.is(left, right);
 }
 
-export async function runUpdate(plan: UpdatePlan, execution: Execution): Promise<DmlResult> {
-  const { table, positions } = plan;
+/** The row's new values, of what the source yields. */
+function newValues({ table, positions }: UpdatePlan, source: Row): Row {
   const setFrom = columnsFrom + table.columns.length;
-  const othersFrom = setFrom + positions.length;
-  const targets = await lockTargets(plan, execution, updateLock(plan));
-  const changed = targets.map(({ source }) => {
-    const values = source.slice(columnsFrom, setFrom);
-    positions.forEach((position, i) => {
-      values[position] = source[setFrom + i] ?? null;
-    });
-    return values;
-  });
+  const values = source.slice(columnsFrom, setFrom);
+  for (let i = 0; i < positions.length; i++) values[positions[i]!] = source[setFrom + i] ?? null;
+  return values;
+}
+
+/**
+ * A lone row that needs neither waiting nor RETURNING is changed within the call; anything else goes on as runUpdate does, with
+ * the source's rows if they have been computed.
+ */
+export function startUpdate(
+  plan: UpdatePlan,
+  execution: Execution,
+): DmlResult | Promise<DmlResult> {
+  const source = plan.returning === undefined ? runPlanSync(plan.source, execution) : undefined;
+  if (source?.length !== 1) return runUpdate(plan, execution, source);
+  execution.signal.throwIfAborted();
+  const { table } = plan;
+  const target = lockTargetNow(plan, execution, source[0]!, updateLock(plan));
+  if (target === undefined) return runUpdate(plan, execution, source);
+  const values = newValues(plan, source[0]!);
+  if (
+    !applyRulesSync(plan.rules, table, [values], execution) ||
+    !execution.transaction.updateNow(table.stored, target.before, values)
+  ) {
+    return runUpdate(plan, execution, source);
+  }
+  const done: DmlResult = { count: 1, rows: undefined };
+  const events = statementEvents(table, execution);
+  events?.updated(target.before, values);
+  const checks = events?.finish();
+  return checks === undefined ? done : checks.then(() => done);
+}
+
+export async function runUpdate(
+  plan: UpdatePlan,
+  execution: Execution,
+  computed?: readonly Row[],
+): Promise<DmlResult> {
+  const { table, positions } = plan;
+  const othersFrom = columnsFrom + table.columns.length + positions.length;
+  const targets = await lockTargets(plan, execution, updateLock(plan), computed);
+  const changed = targets.map(({ source }) => newValues(plan, source));
   await applyRules(plan.rules, table, changed, execution);
   const touched: Touched[] = [];
   const events = statementEvents(table, execution);

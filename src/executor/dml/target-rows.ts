@@ -27,9 +27,10 @@ export async function lockTargets(
   plan: ChangePlan,
   execution: Execution,
   modeOf: (source: Row) => RowLockMode,
+  computed?: readonly Row[],
 ): Promise<TargetRow[]> {
   const sources =
-    runPlanSync(plan.source, execution) ?? (await collectPlan(plan.source, execution));
+    computed ?? runPlanSync(plan.source, execution) ?? (await collectPlan(plan.source, execution));
   const targets: TargetRow[] = [];
   for (const source of sources.length < 2 ? sources : oncePerTarget(sources)) {
     execution.signal.throwIfAborted();
@@ -37,6 +38,19 @@ export async function lockTargets(
     if (target !== undefined) targets.push(target);
   }
   return targets;
+}
+
+/** A lone target within the tick; undefined when there is something to wait for, or to judge again. */
+export function lockTargetNow(
+  plan: ChangePlan,
+  execution: Execution,
+  source: Row,
+  modeOf: (source: Row) => RowLockMode,
+): TargetRow | undefined {
+  const { transaction } = execution;
+  const before = transaction.lockRowSync(plan.table.stored, rowKey(source), modeOf(source));
+  if (before === 'unknown' || before.seq !== versionRead(source)) return undefined;
+  return before.deleted && !execution.statement.includeDeleted ? undefined : { before, source };
 }
 
 function oncePerTarget(sources: readonly Row[]): Row[] {

@@ -32,6 +32,8 @@ export interface TableRuntime {
   /** Memcomparable form of a leading part of the key's values. */
   encodeKeyPrefix(key: readonly Value[]): Buffer;
   readonly hiddenKey: boolean;
+  /** Positions of an index's columns in a row. */
+  indexPositions(index: StoredIndex): readonly number[];
   indexEntry(
     index: StoredIndex,
     userId: string,
@@ -135,6 +137,7 @@ export function tableRuntime(table: StoredTable): TableRuntime {
       for (let i = 0; i < key.length; i++) writeKey(i, key[i]!);
       return writer.take();
     },
+    indexPositions: (index) => indexColumns(index).positions,
     indexEntry(index, userId, row, rowTail, deleted) {
       const { positions, types } = indexColumns(index);
       writer.reset();

@@ -35,7 +35,14 @@ import type { Savepoint, TransactionState } from './state.ts';
 import { latestContext, overlayOf, transactionState } from './state.ts';
 import { truncateTable } from './truncate.ts';
 import { userOfKey } from './visibility.ts';
-import { deleteRow, insertRow, insertRowSync, newRowKey, updateRow } from './write.ts';
+import {
+  deleteRow,
+  insertRow,
+  insertRowSync,
+  newRowKey,
+  updateRow,
+  updateRowNow,
+} from './write.ts';
 
 /** Batches of at least this many rows are worth looking up the largest key for, and a run. */
 const bulkRowsMin = 64;
@@ -233,6 +240,11 @@ export function beginTransaction(
       const updated = await updateRow(state, engine.runtime(table), old, values);
       if ('conflict' in updated) return updated;
       return { row: ownRow(table, updated.key, old.userId) };
+    },
+    updateNow(table, old, values) {
+      if (state.spills.length > 0 || table.kind === 'stream') return false;
+      checkRows();
+      return updateRowNow(state, engine.runtime(table), old, values);
     },
     async delete(table, old, mode) {
       checkRows();

@@ -200,6 +200,31 @@ export async function updateRow(
   return { key };
 }
 
+/** The same within the tick, for a locked row whose key and unique entries do not change; false: use updateRow. */
+export function updateRowNow(
+  state: TransactionState,
+  runtime: TableRuntime,
+  old: StoredRow,
+  values: Row,
+): boolean {
+  const { table, hiddenKey, keyPositions } = runtime;
+  if (old.deleted) return false;
+  const { owner, engine } = state;
+  const changed = (position: number): boolean => !Object.is(old.values[position], values[position]);
+  if (!hiddenKey && keyPositions.some(changed)) return false;
+  for (const index of table.indexes) {
+    if (index.unique && runtime.indexPositions(index).some(changed)) return false;
+  }
+  const key = fullKey(table, old);
+  const text = keyText(key);
+  const writing = rowModes.noKeyUpdate | rowModes.update;
+  if ((engine.locks.held(owner, 'row', text) & writing) === 0) return false;
+  if (!engine.locks.tryAcquire(owner, 'row', text, rowModes.noKeyUpdate | written)) return false;
+  const current = currentVersion(state, runtime, key, old);
+  putVersion(state, runtime, old.userId, key, values, false, current, noStale);
+  return true;
+}
+
 export async function deleteRow(
   state: TransactionState,
   runtime: TableRuntime,
