@@ -1,5 +1,5 @@
 /**
- * Random work on PostgreSQL 15: the checkers agree with it at its own levels, and find what it shows when it is judged by a stronger
+ * Random work on pgtide, a little of it (npm run test:isolation does more), and on PostgreSQL 15: the checkers agree with it at its own levels, and find what it shows when it is judged by a stronger
  * one. That is how we know that they would find it in pgtide.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -7,11 +7,27 @@ import { checkHistory } from './append/check.ts';
 import type { Level } from './append/history.ts';
 import { runAppends } from './append/workload.ts';
 import { levels, runRound, works } from './rounds.ts';
-import { oracleInstalled } from './scenarios/oracle.ts';
+import { oracleInstalled } from './scenarios/server.ts';
 import type { Target } from './target.ts';
-import { startPostgresTarget } from './target.ts';
+import { startPgtide, startPostgresTarget } from './target.ts';
 
+/** PGTIDE_ISOLATION_SEED=text chooses other work. */
 const seed = process.env['PGTIDE_ISOLATION_SEED'] ?? 'fixed';
+const rounds = works.flatMap((work) => levels.map((level) => ({ work, level })));
+
+describe('pgtide', () => {
+  let target: Target | undefined;
+  beforeAll(async () => {
+    target = await startPgtide();
+  });
+  afterAll(async () => {
+    await target?.stop();
+  });
+
+  test.each(rounds)('$work at $level', async ({ work, level }) => {
+    await runRound(target!, work, { seed, level, size: 0.4 });
+  });
+});
 
 describe.skipIf(!oracleInstalled)('PostgreSQL 15', () => {
   let target: Target | undefined;
@@ -22,12 +38,9 @@ describe.skipIf(!oracleInstalled)('PostgreSQL 15', () => {
     await target?.stop();
   });
 
-  test.each(works.flatMap((work) => levels.map((level) => ({ work, level }))))(
-    '$work at $level',
-    async ({ work, level }) => {
-      await runRound(target!, work, { seed, level, size: 0.3 });
-    },
-  );
+  test.each(rounds)('$work at $level', async ({ work, level }) => {
+    await runRound(target!, work, { seed, level, size: 0.3 });
+  });
 
   async function namesFound(ranAt: Level, judgedAs: Level): Promise<readonly string[]> {
     const { history } = await runAppends(target!, {

@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util';
 import { levels, runRound, works } from './rounds.ts';
 import { compareScenario, describeDifference } from './scenarios/compare.ts';
 import { loadScenario, scenarioNames } from './scenarios/files.ts';
-import { moreVariants, runsAs, variants } from './scenarios/variants.ts';
+import { startScenarioPgtide } from './scenarios/server.ts';
+import { runsAs, variants } from './scenarios/variants.ts';
 import type { Target } from './target.ts';
 import { startPgtide, startPostgresTarget } from './target.ts';
 
@@ -49,17 +50,19 @@ async function runRounds(target: Target): Promise<void> {
   }
 }
 
-async function runScenarios(target: Target): Promise<number> {
+async function runScenarios(): Promise<number> {
+  const server = await startScenarioPgtide();
   let failed = 0;
   for (const name of scenarioNames) {
-    for (const variant of [...variants, ...moreVariants]) {
+    for (const variant of variants) {
       if (!runsAs(loadScenario(name).variants, variant)) continue;
-      const differences = await compareScenario(name, variant, { port: target.port });
+      const differences = await compareScenario(name, variant, server);
       if (differences.length > 0) failed++;
       say(`${differences.length === 0 ? 'ok    ' : 'FAILED'} ${name}, ${variant.name}`);
       for (const difference of differences) say(describeDifference(difference));
     }
   }
+  await server.close();
   return failed;
 }
 
@@ -68,7 +71,7 @@ const target = await (values.postgres ? startPostgresTarget() : startPgtide());
 try {
   await runRounds(target);
   const withScenarios = !values['no-scenarios'] && !values.postgres;
-  const failed = withScenarios ? await runScenarios(target) : 0;
+  const failed = withScenarios ? await runScenarios() : 0;
   process.exitCode = failed === 0 ? 0 : 1;
 } catch (error) {
   say(error instanceof Error ? error.message : String(error));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { startServerProcess } from '../support/server-process.ts';
-import { startScenarioOracle } from './scenarios/oracle.ts';
+import { startScenarioOracle } from './scenarios/server.ts';
 
 export interface Target {
   readonly name: 'pgtide' | 'PostgreSQL';

@@ -1,7 +1,7 @@
 /** Runs a scenario on pgtide and tells where it shows something else than it should. */
 import { loadOutput, loadScenario, outputPath, ownOutputPath } from './files.ts';
 import { formatEntries, readEntries } from './output.ts';
-import type { WhoWaits } from './run.ts';
+import type { ScenarioServer } from './server.ts';
 import type { Case } from './script.ts';
 import type { Variant } from './variants.ts';
 import { runScenario } from './world.ts';
@@ -24,13 +24,14 @@ export function expectedOutput(name: string): ReadonlyMap<string, string> {
 export async function compareScenario(
   name: string,
   variant: Variant,
-  target: { readonly port: number; readonly whoWaits?: WhoWaits | undefined },
+  target: ScenarioServer,
   wanted?: (item: Case) => boolean,
 ): Promise<readonly Difference[]> {
   const texts = expectedOutput(name);
   const expected = new Map([...texts].map(([title, text]) => [title, readEntries(text)]));
   const schema = `scenario_${name}_${variant.name}`.replaceAll(/\W+/g, '_');
-  const options = { ...target, ...variant.options, schema, expected };
+  const { port, whoWaits } = target;
+  const options = { port, whoWaits, ...variant.options, schema, expected };
   const seen = await runScenario(loadScenario(name), options, wanted);
   const differences: Difference[] = [];
   for (const [title, entries] of seen) {

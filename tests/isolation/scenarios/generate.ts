@@ -4,11 +4,11 @@
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { startServerProcess } from '../../support/server-process.ts';
 import { compareScenario } from './compare.ts';
 import { loadScenario, outputPath, ownOutputPath, scenarioNames } from './files.ts';
-import { startScenarioOracle } from './oracle.ts';
+
 import { formatEntries, formatFile } from './output.ts';
+import { startScenarioOracle, startScenarioPgtide } from './server.ts';
 import { variants } from './variants.ts';
 import { runScenario } from './world.ts';
 
@@ -37,7 +37,7 @@ async function generate(): Promise<void> {
 }
 
 async function generateOwn(): Promise<void> {
-  const server = await startServerProcess();
+  const server = await startScenarioPgtide();
   try {
     for (const name of wanted) {
       if (loadScenario(name).runs.every(({ allowed }) => allowed.length === 0)) continue;
@@ -53,7 +53,7 @@ async function generateOwn(): Promise<void> {
       process.stdout.write(`${name}: ${blocks.size} runs differ\n`);
     }
   } finally {
-    await server.remove();
+    await server.close();
   }
 }
 

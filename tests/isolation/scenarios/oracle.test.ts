@@ -3,17 +3,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Difference } from './compare.ts';
 import { describeDifference } from './compare.ts';
 import { loadOutput, loadScenario, outputPath, ownOutputPath, scenarioNames } from './files.ts';
-import type { ScenarioOracle } from './oracle.ts';
-import { oracleInstalled, startScenarioOracle } from './oracle.ts';
 import { formatEntries } from './output.ts';
 import { casesOf } from './script.ts';
+import type { ScenarioServer } from './server.ts';
+import { oracleInstalled, startScenarioOracle } from './server.ts';
 import { runScenario } from './world.ts';
 
 /** Of a scenario in which PostgreSQL races. */
 const triesMax = 5;
 
 describe.skipIf(!oracleInstalled)('PostgreSQL 15', () => {
-  let oracle: ScenarioOracle | undefined;
+  let oracle: ScenarioServer | undefined;
   beforeAll(async () => {
     oracle = await startScenarioOracle();
   });

@@ -1,31 +1,35 @@
 /**
- * Every scenario on pgtide, hot, flushed and on user tables, by both protocols: what is seen, who waits and who goes on is what PostgreSQL
+ * Every scenario on pgtide, hot by the simple protocol, and flushed on user tables by the extended one: what is seen, who waits and who goes on is what PostgreSQL
  * shows. PGTIDE_SCENARIOS=name,… runs only those.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ServerProcess } from '../../support/server-process.ts';
-import { startServerProcess } from '../../support/server-process.ts';
 import { compareScenario, describeDifference } from './compare.ts';
 import { loadScenario, scenarioNames } from './files.ts';
-import { runsAs, variants } from './variants.ts';
+import type { ScenarioServer } from './server.ts';
+import { startScenarioPgtide } from './server.ts';
+import { quickVariants } from './variants.ts';
 
-let server: ServerProcess | undefined;
+let server: ScenarioServer | undefined;
 beforeAll(async () => {
-  server = await startServerProcess();
+  server = await startScenarioPgtide();
 });
-afterAll(() => server?.remove());
+afterAll(() => server?.close());
 
 const only = process.env['PGTIDE_SCENARIOS']?.split(',');
 const names = scenarioNames.filter((name) => only?.includes(name) ?? true);
 const cases = names.flatMap((name) =>
-  variants
-    .filter((variant) => runsAs(loadScenario(name).variants, variant))
-    .map((variant) => ({ name, variant, how: variant.name })),
+  quickVariants(loadScenario(name).variants).map((variant) => ({
+    name,
+    variant,
+    how: variant.name,
+  })),
 );
 const alone = (name: string): boolean => loadScenario(name).alone;
 
 async function compare({ name, variant }: (typeof cases)[number]): Promise<void> {
-  const differences = await compareScenario(name, variant, { port: server!.port });
+  const differences = await compareScenario(name, variant, server!).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${server!.output()}`);
+  });
   if (differences.length > 0) expect.fail(differences.map(describeDifference).join('\n\n'));
 }
 

@@ -9,12 +9,14 @@ import { openScenarioSession } from './session.ts';
 
 /** How often it is looked whether an answer has come. */
 const lookEveryMs = 2;
-/** A session waits when it has been seen to wait for this long: longer than deadlock_timeout, whose end may be an error. */
+/**
+ * A session waits when the server has said so for this long: longer than deadlock_timeout, whose end may be an error. Where a wait is
+ * expected the first word is enough; where an answer is, it may still be on its way.
+ */
 const blockedForMs = 60;
-/** Where nobody can be asked who waits, this long without an answer, where none is expected, is a wait. */
-const silentForMs = 50;
-/** An answer that is expected may take this long; then the session is said to wait. */
-const patienceMs = 8_000;
+const blockedInsteadForMs = 1000;
+/** Whoever neither waits nor answers for this long is stuck. */
+const patienceMs = 12_000;
 
 /** Which of these process ids wait for a lock now. */
 export type WhoWaits = (processIds: readonly number[]) => Promise<ReadonlySet<number>>;
@@ -24,9 +26,8 @@ export interface RunOptions {
   readonly protocol: Protocol;
   /** Search path of all sessions. */
   readonly schema: string;
-  /** Undefined where the server can't be asked. */
-  readonly whoWaits?: WhoWaits | undefined;
-  /** What another server showed: tells how long to wait for an answer, no more. */
+  readonly whoWaits: WhoWaits;
+  /** What another server showed: tells how long to look, no more. */
   readonly expected?: readonly Entry[] | undefined;
 }
 
@@ -61,26 +62,27 @@ export async function runCase(item: Case, options: RunOptions): Promise<readonly
   const sessionOf = new Map<number, string>();
   let pending: Pending[] = [];
 
-  /** Waits until `sessions` have answered or, as far as one can tell, wait for others. */
-  async function settle(looked: readonly Pending[], waitsExpected: (p: Pending) => boolean) {
+  /** Waits until these have answered or wait for others. */
+  async function settle(
+    looked: readonly Pending[],
+    waitsExpected: (each: Pending) => boolean,
+  ): Promise<void> {
     const started = performance.now();
     const silent = (): readonly Pending[] => looked.filter(({ session }) => !session.answered());
     let blockedSince: number | undefined;
-    while (silent().length > 0) {
+    for (let asked = silent(); asked.length > 0; asked = silent()) {
+      const blocked = await whoWaits(asked.map(({ session }) => session.processId));
       const now = performance.now();
-      if (now - started > patienceMs) return;
-      if (whoWaits === undefined) {
-        if (silent().every(waitsExpected) && now - started > silentForMs) return;
-        await sleep(lookEveryMs);
-      } else {
-        const asked = silent();
-        const blocked = await whoWaits(asked.map(({ session }) => session.processId));
-        const all = asked.every(({ session }) => blocked.has(session.processId));
-        if (!all || silent().length < asked.length) blockedSince = undefined;
-        else if (blockedSince === undefined) blockedSince = now;
-        else if (now - blockedSince > blockedForMs) return;
-        await sleep(lookEveryMs);
+      const all = asked.every(({ session }) => blocked.has(session.processId));
+      blockedSince = all ? (blockedSince ?? now) : undefined;
+      let enoughMs = blockedForMs;
+      if (hints !== undefined) enoughMs = asked.every(waitsExpected) ? 0 : blockedInsteadForMs;
+      if (blockedSince !== undefined && now - blockedSince >= enoughMs) return;
+      if (now - started > patienceMs) {
+        const steps = asked.map(({ step }) => step).join(', ');
+        throw new Error(`${item.title}: ${steps} neither waits nor answers`);
       }
+      await sleep(lookEveryMs);
     }
   }
 

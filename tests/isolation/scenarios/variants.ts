@@ -11,13 +11,29 @@ export interface Variant {
 const flush = (table: string): string => `flush table ${table}`;
 const userTables = (sql: string): string => sql.replace(/^create table/i, 'create user table');
 
-/** What `npm test` runs. */
+const hot: Variant = { name: 'hot', words: ['hot'], options: { protocol: 'simple' } };
+const flushedExtended: Variant = {
+  name: 'flushed, extended protocol',
+  words: ['flushed'],
+  options: { protocol: 'extended', afterData: flush },
+};
+const userFlushedExtended: Variant = {
+  name: 'user tables, flushed, extended protocol',
+  words: ['user', 'flushed'],
+  options: { protocol: 'extended', rewrite: userTables, afterData: flush },
+};
+
+/** What the long run runs: each choice with each. */
 export const variants: readonly Variant[] = [
-  { name: 'hot', words: ['hot'], options: { protocol: 'simple' } },
+  hot,
+  flushedExtended,
+  userFlushedExtended,
+  { name: 'hot, extended protocol', words: ['hot'], options: { protocol: 'extended' } },
+  { name: 'flushed', words: ['flushed'], options: { protocol: 'simple', afterData: flush } },
   {
-    name: 'flushed, extended protocol',
-    words: ['flushed'],
-    options: { protocol: 'extended', afterData: flush },
+    name: 'user tables, extended protocol',
+    words: ['user'],
+    options: { protocol: 'extended', rewrite: userTables },
   },
   {
     name: 'user tables, flushed',
@@ -26,15 +42,10 @@ export const variants: readonly Variant[] = [
   },
 ];
 
-/** What the long run adds. */
-export const moreVariants: readonly Variant[] = [
-  { name: 'hot, extended protocol', words: ['hot'], options: { protocol: 'extended' } },
-  { name: 'flushed', words: ['flushed'], options: { protocol: 'simple', afterData: flush } },
-  {
-    name: 'user tables, extended protocol',
-    words: ['user'],
-    options: { protocol: 'extended', rewrite: userTables },
-  },
+/** What `npm test` runs of a scenario with that `variants` line: the plainest, and the one that is furthest from it. */
+export const quickVariants = (only: readonly string[] | undefined): readonly Variant[] => [
+  hot,
+  ...[userFlushedExtended, flushedExtended].filter((variant) => runsAs(only, variant)).slice(0, 1),
 ];
 
 /** Whether a scenario with that `variants` line is run so. */

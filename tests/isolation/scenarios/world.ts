@@ -18,7 +18,7 @@ export interface WorldOptions {
   readonly rewrite?: ((sql: string) => string) | undefined;
   /** Between `data` and the run: statements for each table. Default: none. */
   readonly afterData?: ((table: string) => string) | undefined;
-  readonly whoWaits?: WhoWaits | undefined;
+  readonly whoWaits: WhoWaits;
   /** Title to what was seen elsewhere. */
   readonly expected?: ReadonlyMap<string, readonly Entry[]> | undefined;
 }
