@@ -26,10 +26,10 @@ test('row locks conflict as PostgreSQL documents', () => {
     rowNames.map((wanted) => {
       const { locks, owners } = sessions(2);
       locks.tryAcquire(owners[0], 'row', 'r', rowModes[held]);
-      return locks.tryAcquire(owners[1], 'row', 'r', rowModes[wanted]) ? '.' : 'X';
+      return locks.tryAcquire(owners[1], 'row', 'r', rowModes[wanted]) ? '.' : '#';
     }),
   );
-  expect(matrix.map((row) => row.join(''))).toEqual(['...X', '..XX', '.XXX', 'XXXX']);
+  expect(matrix.map((row) => row.join(''))).toEqual(['...#', '..##', '.###', '####']);
 });
 
 test('table locks conflict as PostgreSQL documents', () => {
@@ -39,19 +39,19 @@ test('table locks conflict as PostgreSQL documents', () => {
       .map((wanted) => {
         const { locks, owners } = sessions(2);
         locks.tryAcquire(owners[0], 'relation', 1, tableModes[held]);
-        return locks.tryAcquire(owners[1], 'relation', 1, tableModes[wanted]) ? '.' : 'X';
+        return locks.tryAcquire(owners[1], 'relation', 1, tableModes[wanted]) ? '.' : '#';
       })
       .join(''),
   );
   expect(matrix).toEqual([
-    '.......X',
-    '......XX',
-    '....XXXX',
-    '...XXXXX',
-    '..XX.XXX',
-    '..XXXXXX',
-    '.XXXXXXX',
-    'XXXXXXXX',
+    '.......#',
+    '......##',
+    '....####',
+    '...#####',
+    '..##.###',
+    '..######',
+    '.#######',
+    '########',
   ]);
 });
 
