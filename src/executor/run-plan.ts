@@ -1,12 +1,12 @@
 import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { Query } from '../analyzer/tree.ts';
 import type { ExecutorName, PlanStep, SelectPlan } from '../planner/nodes.ts';
-import { callRows } from './advisory-calls.ts';
 import type { ConstraintHost } from './dml/constraint-events/statement.ts';
 import { lockRows } from './lock-rows.ts';
 import type { LockingHost } from './lock-rows.ts';
 import { NotShippable } from './not-shippable.ts';
 import { recheckExecution } from './recheck-execution.ts';
+import { callRows } from './row-calls.ts';
 import { scopeOf } from './scan-scope.ts';
 import type { Row } from '../types/value.ts';
 import type { ExecutionContext, RowSource, RunSelect } from './types.ts';
@@ -158,9 +158,7 @@ export async function* runPlan(
   const rows = runUnlocked(plan, execution, given);
   const locked =
     plan.locks === undefined ? rows : lockRows(plan.locks, rows, lockingHost(plan, execution));
-  yield* plan.calls === undefined
-    ? locked
-    : callRows(plan.calls, locked, execution.statement.advisory);
+  yield* plan.calls === undefined ? locked : callRows(plan.calls, locked, execution.statement);
 }
 
 /** What locking the plan's rows takes. */

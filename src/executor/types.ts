@@ -35,6 +35,8 @@ export interface StatementContext {
   blockingPids(processId: number): readonly number[];
   /** current_setting; undefined: unknown setting. */
   setting(name: string): string | undefined;
+  /** set_config; undefined: the default. The value that is now in force. */
+  setSetting(name: string, value: string | undefined, local: boolean): Promise<string>;
   /** Every non-default setting, as PGlite needs them to compute the same (TimeZone, DateStyle, search_path, role …). */
   readonly settings: ReadonlyMap<string, string>;
 }

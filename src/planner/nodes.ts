@@ -1,6 +1,6 @@
 import type { Expr, Query, RangeTblEntry, RowMark } from '../analyzer/tree.ts';
 import type { CatalogTable } from '../catalog/types.ts';
-import type { AdvisoryCalls } from './plan-calls.ts';
+import type { RowCalls } from './plan-calls.ts';
 
 /**
  * System columns of stored tables as Var attnos. The planner turns `_seq(m)` (how PostgreSQL resolves `m._seq`) into a
@@ -64,7 +64,7 @@ export interface SelectPlan {
   /** SELECT … FOR UPDATE and the like: what to do with the rows of `query`, whose columns beyond the result's are for that. */
   readonly locks?: LockRows;
   /** Calls for each row of what comes out of that. */
-  readonly calls?: AdvisoryCalls;
+  readonly calls?: RowCalls;
 }
 
 /** A part of a statement that has to be run before and apart from the rest: it locks rows, or what does reads it. */

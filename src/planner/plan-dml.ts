@@ -13,7 +13,7 @@ import type { RowRules } from './row-rules.ts';
 import { rowRules } from './row-rules.ts';
 import { ownFunctionIn } from './own-functions.ts';
 import type { ExecutorSupport } from './plan-select.ts';
-import { planSelect, takeLocks } from './plan-select.ts';
+import { planSelect, takeSteps } from './plan-select.ts';
 import { referencedRtes } from './scans.ts';
 import type { Projection } from './projection.ts';
 import { planProjection } from './projection.ts';
@@ -99,7 +99,7 @@ export function planDml(
   catalog: CatalogSnapshot,
   executors: ExecutorSupport,
 ): DmlPlan {
-  const { query, before } = takeLocks(normalizeQuery(analyzed, catalog), catalog, executors);
+  const { query, before } = takeSteps(normalizeQuery(analyzed, catalog), catalog, executors);
   const target = query.resultRelation;
   const rte = query.rtable[target - 1];
   assert(rte !== undefined, 'DML has a target');

@@ -11,7 +11,7 @@ import { emptySelect, systemVar, targetEntry } from './build-tree.ts';
 import type { LockRows, MarkedRelation, SelectPlan } from './nodes.ts';
 import { SystemColumn } from './nodes.ts';
 import { referencedRtes } from './scans.ts';
-import { locksRows, withoutMarks } from './take-locks.ts';
+import { locksRows, withoutMarks } from './take-steps.ts';
 import { walk } from './walk.ts';
 
 /** A base relation of FROM, and columns of the query that tell of its row. */

@@ -2,11 +2,11 @@ import type { Query } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import type { ScanNode, SelectPlan, Support } from './nodes.ts';
 import { normalizeQuery } from './normalize.ts';
-import { takeCalls } from './plan-calls.ts';
+import { mentionsCalls, takeCalls } from './plan-calls.ts';
 import { planOwnLocks } from './plan-locks.ts';
 import { catalogRelations, findScans, rowSources } from './scans.ts';
-import type { WithoutNested } from './take-locks.ts';
-import { mentionsLocks, takeNestedLocks } from './take-locks.ts';
+import type { WithoutNested } from './take-steps.ts';
+import { mentionsLocks, takeNested } from './take-steps.ts';
 
 /** What the executors say of a query; handed in at composition, since the planner knows no executor. */
 export interface ExecutorSupport {
@@ -35,32 +35,30 @@ export function planSelect(
   catalog: CatalogSnapshot,
   executors: ExecutorSupport,
 ): SelectPlan {
-  const { query: normalized, calls } = takeCalls(normalizeQuery(query, catalog));
-  const plan = planLocking(normalized, catalog, executors);
-  return calls === undefined ? plan : Object.freeze({ ...plan, calls });
-}
-
-function planLocking(
-  normalized: Query,
-  catalog: CatalogSnapshot,
-  executors: ExecutorSupport,
-): SelectPlan {
-  if (!mentionsLocks(normalized)) return planNormalized(normalized, catalog, executors);
-  const { query: own, before } = takeLocks(normalized, catalog, executors);
-  const plan = planOwnLocks(own, catalog, (inner) => planNormalized(inner, catalog, executors));
+  const { query: own, before } = takeSteps(normalizeQuery(query, catalog), catalog, executors);
+  const plan = planWithoutNested(own, catalog, executors);
   return before.length === 0 ? plan : Object.freeze({ ...plan, before });
 }
 
-/** The query without those inside of it that lock rows, which are to be run before. */
-export function takeLocks(
+/** The query without those inside of it that have to be run before it: they lock rows, or call what acts on the session. */
+export function takeSteps(
   normalized: Query,
   catalog: CatalogSnapshot,
   executors: ExecutorSupport,
 ): WithoutNested {
-  if (!mentionsLocks(normalized)) return { query: normalized, before: [] };
-  return takeNestedLocks(normalized, catalog, (query) =>
-    planOwnLocks(query, catalog, (inner) => planNormalized(inner, catalog, executors)),
-  );
+  if (!mentionsLocks(normalized) && !mentionsCalls(normalized))
+    return { query: normalized, before: [] };
+  return takeNested(normalized, catalog, (query) => planWithoutNested(query, catalog, executors));
+}
+
+function planWithoutNested(
+  query: Query,
+  catalog: CatalogSnapshot,
+  executors: ExecutorSupport,
+): SelectPlan {
+  const { query: own, calls } = takeCalls(query);
+  const plan = planOwnLocks(own, catalog, (inner) => planNormalized(inner, catalog, executors));
+  return calls === undefined ? plan : Object.freeze({ ...plan, calls });
 }
 
 function planNormalized(

@@ -1,4 +1,4 @@
-/** What stands in a query where a part of it has become a step (take-locks.ts). */
+/** What stands in a query where a part of it has become a step (take-steps.ts). */
 import type {
   CommonTableExpr,
   Query,

@@ -64,6 +64,7 @@ export function statementContext(session: SessionState): StatementContext {
     advisory: session.advisory,
     blockingPids: (processId) => engine.storage.locks.blocking(processId),
     setting: settingReader(session),
+    setSetting: (name, value, local) => session.setSetting(name, value, local),
     settings: settings.forPostgres,
   };
 }

@@ -60,6 +60,7 @@ export function planStatement(
   const [query, ...more] = analyzed.queries;
   if (query === undefined || more.length > 0) throw notSupported('a statement that rules rewrite');
   if (query.commandType !== 'select') {
+    refuseSettingAndReading(query, catalog);
     refuseFunctions(query, catalog);
     return { kind: 'dml', plan: planDml(query, catalog, support) };
   }
@@ -69,6 +70,7 @@ export function planStatement(
   if (config !== undefined) {
     return { kind: 'setConfig', plan: planSelect(selectOf(query, config), catalog, support) };
   }
+  refuseSettingAndReading(query, catalog);
   const sleep = onlyCallsOf(query, 'pg_catalog.pg_sleep', catalog);
   if (sleep?.length === 1) {
     return { kind: 'sleep', plan: planSelect(selectOf(query, sleep), catalog, support) };
@@ -155,6 +157,16 @@ function flushArgument(
 /** Nothing that may run long or return many rows: no function in FROM, no set-returning function, no sub-query. */
 function isBrief(query: Query): boolean {
   return !query.hasTargetSRFs && allQueries(query).length === 1 && query.rtable.length === 0;
+}
+
+/** What a statement reads of settings is what they are when it begins. */
+function refuseSettingAndReading(query: Query, catalog: CatalogSnapshot): void {
+  const names = new Set<string | undefined>();
+  walk(query, (expr) => {
+    if (expr.kind === 'func') names.add(catalog.functionName(expr.funcId));
+  });
+  if (names.has('pg_catalog.set_config') && names.has('pg_catalog.current_setting'))
+    throw notSupported('set_config() and current_setting() in one statement');
 }
 
 /** Functions that would act on, or tell of, the PostgreSQL inside instead of pgtide. */

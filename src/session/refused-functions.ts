@@ -6,7 +6,6 @@ export const refusedFunctions: RegExp = new RegExp(
   `^(${[
     'pg_(cancel|terminate)_backend',
     'pg_sleep(_for|_until)?',
-    'set_config',
     'pg_notify',
     'pg_listening_channels',
     'lo_.*|lo(read|write|creat|import|export)',

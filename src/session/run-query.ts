@@ -19,7 +19,6 @@ import { freshPlan, validPlan } from './prepare.ts';
 import { refuseRowLocks } from './row-locks.ts';
 import { runVerbatim } from './run-verbatim.ts';
 import type { Prepared, SessionState, StatementResult } from './state.ts';
-import { applySetting } from './utility/set.ts';
 
 /** What a query is run with. */
 export interface QueryInput {
@@ -168,8 +167,7 @@ export async function runQuery(
           throw new PgError(SqlState.nullValueNotAllowed, 'SET requires parameter name');
         }
         row.push(
-          await applySetting(
-            session,
+          await session.setSetting(
             name,
             value === null ? undefined : (value as string),
             local === true,

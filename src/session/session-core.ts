@@ -26,6 +26,7 @@ import { durationMs } from './settings.ts';
 import type { CopyIn, Portal, Prepared, SessionState, StatementResult } from './state.ts';
 import { createTransaction, inFailedTransaction, refuseWrites } from './transaction.ts';
 import { runUtility } from './utility/run.ts';
+import { applySetting } from './utility/set.ts';
 
 export interface SessionParts {
   readonly engine: Engine;
@@ -127,6 +128,11 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     get signal() {
       return controller.signal;
     },
+    setSetting: async (name, value, local) => {
+      const now = await applySetting(state, name, value, local);
+      readLockTimeout();
+      return now;
+    },
     notice: (report) => {
       if (!passesClientMinMessages(report.severity, settings.get('client_min_messages'))) return;
       if (heldNotices === undefined) writer.noticeResponse(report);
@@ -192,6 +198,10 @@ export function createSessionCore(parts: SessionParts): SessionCore {
   function durationOf(setting: string): number {
     const text = settings.get(setting);
     return text === undefined ? 0 : durationMs(text);
+  }
+
+  function readLockTimeout(): void {
+    backend.lockTimeoutMs = durationOf('lock_timeout');
   }
 
   function endConnectionAfter(ms: number, code: string, message: string): NodeJS.Timeout {
@@ -273,7 +283,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       const ms = durationOf('statement_timeout');
       if (ms > 0) timer = setTimeout(cancel, ms, 'statement timeout');
       backend.signal = controller.signal;
-      backend.lockTimeoutMs = durationOf('lock_timeout');
+      readLockTimeout();
       const transactionMs = transactionTimer === undefined ? durationOf('transaction_timeout') : 0;
       if (transactionMs > 0) {
         const why = 'terminating connection due to transaction timeout';

@@ -135,6 +135,8 @@ export interface SessionState {
   lastSequence: number | undefined;
   /** Aborted by cancel, timeouts and termination, with the PgError to report. */
   readonly signal: AbortSignal;
+  /** SET and set_config; undefined: the default. The value that is now in force. */
+  setSetting(name: string, value: string | undefined, local: boolean): Promise<string>;
   notice(report: Report): void;
   /** Keeps notices back until what it returns is called: rows that are read ahead raise theirs behind the description. */
   holdNotices(): () => void;

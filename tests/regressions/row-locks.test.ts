@@ -208,7 +208,9 @@ test('two sessions that lock rows crosswise: one is a deadlock', async () => {
   const codes = await Promise.all([
     codeOf(rest),
     codeOf(
-      two.query('select * from item where id = 1 for share').finally(() => two.query('rollback')),
+      two.query('select * from item where id = 1 for share').finally(async () => {
+        await two.query('rollback');
+      }),
     ),
   ]);
   expect(codes.toSorted()).toEqual(['40P01', 'none']);

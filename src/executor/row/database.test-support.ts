@@ -275,6 +275,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       unlockAll: () => undefined,
     },
     blockingPids: () => [],
+    setSetting: (_name, value) => Promise.resolve(value ?? ''),
     setting: (name) => (name === 'search_path' ? 'public' : undefined),
     settings: new Map(),
   };

@@ -3,7 +3,7 @@ import { PgError, SqlState, uuidV4 } from '../../base/index.ts';
 import { advisoryFunctions, isPlain } from '../../planner/advisory-functions.ts';
 import { Oid } from '../../types/oid.ts';
 import type { Value } from '../../types/value.ts';
-import { callNow } from '../advisory-calls.ts';
+import { callNow } from '../row-calls.ts';
 import { firstUserOid } from './access-path.ts';
 import { compileExpr } from './compile-expr.ts';
 import type { Environment, Evaluator } from './frame.ts';

@@ -18,7 +18,7 @@ import { showFieldName } from './fields.ts';
 import { lockTable } from './lock-table.ts';
 import { bindPrepared, deallocate, prepareSql } from './prepared.ts';
 import { setConstraints } from './set-constraints.ts';
-import { applySetting, showAnySetting } from './set.ts';
+import { showAnySetting, warnOfLocal } from './set.ts';
 import { runTransactionStatement, setTransaction } from './transaction-control.ts';
 import { truncate } from './truncate.ts';
 import { maintain } from './vacuum.ts';
@@ -74,11 +74,12 @@ async function runUtilityKind(
   switch (statement.kind) {
     case 'set':
       if (statement.fromCurrent) throw notSupported('SET … FROM CURRENT');
-      await applySetting(session, statement.name, statement.value, statement.local);
+      if (statement.local && !session.transaction.inBlock) warnOfLocal(session);
+      await session.setSetting(statement.name, statement.value, statement.local);
       return done;
     case 'reset':
       if (statement.name === 'all') session.settings.resetAll();
-      else await applySetting(session, statement.name, undefined, false);
+      else await session.setSetting(statement.name, undefined, false);
       return done;
     case 'setTransaction': {
       if (statement.snapshot !== undefined) throw notSupported('SET TRANSACTION SNAPSHOT');

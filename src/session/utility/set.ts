@@ -34,6 +34,14 @@ export async function checkSetting(
   return rows[0]?.[0] ?? value;
 }
 
+export function warnOfLocal(session: SessionState): void {
+  session.notice({
+    severity: 'WARNING',
+    code: SqlState.noActiveSqlTransaction,
+    message: 'SET LOCAL can only be used in transaction blocks',
+  });
+}
+
 /** SET, SET LOCAL, RESET and set_config; returns the value that is now in force. */
 export async function applySetting(
   session: SessionState,
@@ -44,13 +52,6 @@ export async function applySetting(
   const { settings, engine, transaction } = session;
   const access = mirrorOf(session);
   const lower = name.toLowerCase();
-  if (local && !transaction.inBlock) {
-    session.notice({
-      severity: 'WARNING',
-      code: SqlState.noActiveSqlTransaction,
-      message: 'SET LOCAL can only be used in transaction blocks',
-    });
-  }
   if (isCharacteristic(lower)) {
     if (value === undefined) {
       throw new PgError(SqlState.featureNotSupported, `parameter "${lower}" cannot be reset`);

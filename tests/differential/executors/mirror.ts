@@ -50,6 +50,7 @@ export const testStatement: StatementContext = {
     unlockAll: () => undefined,
   },
   blockingPids: () => [],
+  setSetting: (_name, value) => Promise.resolve(value ?? ''),
   setting: () => undefined,
   settings: new Map(),
 };

@@ -1,7 +1,7 @@
 /**
- * Queries inside of others that lock rows (FOR UPDATE in a WITH query, a sub-select, FROM): each becomes a plan of its own which is
- * run first and once, and what is left of it reads that plan's rows. So a sub-select with LIMIT locks that many rows, however
- * often the rest looks at them.
+ * Queries inside of others that lock rows (FOR UPDATE in a WITH query, a sub-select, FROM) or make calls that wait: each becomes a plan
+ * of its own which is run first and once, and what is left of it reads that plan's rows. So a sub-select with LIMIT locks that many
+ * rows, however often the rest looks at them.
  */
 import { assert, notSupported } from '../base/index.ts';
 import type { CommonTableExpr, Expr, Query, RangeTblEntry, SubLinkExpr } from '../analyzer/tree.ts';
@@ -9,6 +9,7 @@ import type { CatalogSnapshot } from '../catalog/types.ts';
 import { Oid } from '../types/oid.ts';
 import { checkLocking } from './locking-rules.ts';
 import type { PlanStep, SelectPlan } from './nodes.ts';
+import { listsCalls } from './plan-calls.ts';
 import { pushConditions } from './push-conditions.ts';
 import { readingAll, readingCte, rowsInstead } from './step-rows.ts';
 import { allQueries, walk } from './walk.ts';
@@ -46,17 +47,17 @@ export interface WithoutNested {
   readonly before: readonly PlanStep[];
 }
 
-/** `planLocks` plans a query that itself locks rows, or none. */
-export function takeNestedLocks(
+/** `planStep` plans a query that has nothing nested left. */
+export function takeNested(
   root: Query,
   catalog: CatalogSnapshot,
-  planLocks: (query: Query) => SelectPlan,
+  planStep: (query: Query) => SelectPlan,
 ): WithoutNested {
   const before: PlanStep[] = [];
 
   function addStep(query: Query): string {
     const source = `locked.${before.length + 1}`;
-    before.push({ source, plan: planLocks(query) });
+    before.push({ source, plan: planStep(query) });
     return source;
   }
 
@@ -85,7 +86,7 @@ export function takeNestedLocks(
     const i = level.ctes.findIndex((cte) => cte.name === name);
     const cte = level.ctes[i];
     if (cte === undefined || i >= level.ready) {
-      throw notSupported('a locking clause in a query that reads a WITH query behind it');
+      throw notSupported('a step that reads a WITH query behind it');
     }
     const alone = standingAlone(cte.query, levels.slice(0, at + 1));
     const source = addStep(cte.recursive ? readingCte({ ...cte, query: alone }) : alone);
@@ -98,19 +99,20 @@ export function takeNestedLocks(
     checkLocking(query);
     const level: Level = { ctes: [...query.cteList], ready: 0, sources: new Map() };
     const levels = [...outer, level];
+    const unread = new Set<CommonTableExpr>();
     for (const [i, cte] of level.ctes.entries()) {
       const inner = visit(cte.query, levels);
-      if (!locksRows(inner)) {
+      if (!isStep(inner)) {
         if (inner !== cte.query) level.ctes[i] = { ...cte, query: inner };
       } else if (cte.recursive) {
-        throw notSupported('a locking clause in a recursive WITH query');
+        throw notSupported(`${whatOf(inner)} in a recursive WITH query`);
       } else if (cte.refCount > 0) {
         const read = detach(inner, levels);
         level.ctes[i] = { ...cte, query: read };
         level.sources.set(cte.name, sourceOf(read));
       } else {
         // Nobody reads it, so PostgreSQL does not run it.
-        level.ctes[i] = { ...cte, query: withoutMarks(inner) };
+        unread.add(cte);
       }
       level.ready = i + 1;
     }
@@ -118,19 +120,22 @@ export function takeNestedLocks(
       if (rte.rteKind !== 'subquery') return inExpressions(rte, levels);
       const inner = visit(rte.query, levels);
       const same = inner === rte.query ? rte : { ...rte, query: inner };
-      if (!locksRows(inner) || isAsGoodAsOwn(query, i + 1, same)) return same;
+      if (!isStep(inner)) return same;
+      if (!listsCalls(inner) && isAsGoodAsOwn(query, i + 1, same)) return same;
       return { ...same, query: detach(pushConditions(query, i + 1, same, catalog), levels) };
     });
     const rest = inExpressions({ ...query, cteList: [], rtable: [] }, levels);
+    const cteList = level.ctes.filter((cte) => !unread.has(cte));
     const changed =
       rest.targetList !== query.targetList ||
       rtable.some((rte, i) => rte !== query.rtable[i]) ||
-      level.ctes.some((cte, i) => cte !== query.cteList[i]) ||
+      cteList.some((cte, i) => cte !== query.cteList[i]) ||
+      cteList.length !== query.cteList.length ||
       Object.entries(rest).some(
         ([key, value]) =>
           key !== 'cteList' && key !== 'rtable' && value !== query[key as keyof Query],
       );
-    return changed ? Object.freeze({ ...rest, cteList: level.ctes, rtable }) : query;
+    return changed ? Object.freeze({ ...rest, cteList, rtable }) : query;
   }
 
   /** The node with sub-selects in its expressions taken out. */
@@ -155,7 +160,7 @@ export function takeNestedLocks(
     const subLink = (link: SubLinkExpr): SubLinkExpr => {
       const testExpr = seen(link.testExpr) as Expr | undefined;
       const inner = visit(link.query, levels);
-      const query = locksRows(inner)
+      const query = isStep(inner)
         ? detach(link.linkKind === 'exists' ? firstRowOf(inner) : inner, levels)
         : inner;
       if (query === link.query && testExpr === link.testExpr) return link;
@@ -225,15 +230,20 @@ export function withoutMarks(query: Query): Query {
   return { ...query, rowMarks: [], hasForUpdate: false };
 }
 
+function isStep(query: Query): boolean {
+  return locksRows(query) || listsCalls(query);
+}
+
+const whatOf = (query: Query): string =>
+  locksRows(query) ? 'a locking clause' : 'a function that acts on the session';
+
 function refuseOuterColumns(query: Query): void {
   walk(query, (expr, queries) => {
     const reads = expr.kind === 'var' || expr.kind === 'aggref' || expr.kind === 'grouping';
     if (!reads || expr.levelsUp < queries.length) return;
     throw notSupported(
-      'a locking clause in a sub-query that reads columns of the query around it',
-      {
-        hint: 'Lock the rows in a statement of its own first.',
-      },
+      `${whatOf(query)} in a sub-query that reads columns of the query around it`,
+      { hint: 'Run it as a statement of its own first.' },
     );
   });
 }
