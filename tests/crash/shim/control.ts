@@ -12,7 +12,6 @@ const kinds = {
   truncate: 64,
 } as const;
 export type CallKind = keyof typeof kinds;
-export const callKinds = Object.keys(kinds) as CallKind[];
 
 const structBytes = 128;
 const patternAt = 64;
