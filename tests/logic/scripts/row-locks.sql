@@ -73,6 +73,8 @@ begin;
 update job set state = 'run' where id = (select id from job where state = 'new' order by priority desc, id limit 1 for update skip locked) returning id, state;
 update job set state = 'run' where id in (select id from job where state = 'new' order by id limit 2 for update skip locked) returning id;
 with next as (select id from job where state = 'new' order by id limit 1 for update skip locked) update job set state = 'run' from next where next.id = job.id returning job.id, (select count(*) from next);
+-- unordered
+with next as (select id, priority from job where state = 'new' order by priority desc, id limit 4 for update skip locked), numbered as (select id, row_number() over (partition by priority order by id) as n from next) update job set state = 'first' from numbered where numbered.id = job.id and numbered.n = 1 returning job.id;
 insert into person select id + 100, 'job ' || id from job where state = 'run' order by id for update returning *;
 delete from person where id in (select id from person where id > 100 order by id limit 2 for update) returning id;
 with old as (select id from job where state = 'run' order by id limit 1 for update) delete from job using old where job.id = old.id returning job.id;
