@@ -14,7 +14,7 @@ import type { SessionHandler } from './session/connection.ts';
 /** All that stands on an opened storage. */
 export interface Backend {
   readonly sessions: SessionHandler;
-  /** Called once when the storage writes no more. */
+  /** Called when the storage writes no more, or when something else is of no use before all is opened again. */
   onFailure(listener: (failure: PgError) => void): void;
   close(): Promise<void>;
 }
@@ -75,7 +75,11 @@ export async function startRecoverable(options: RecoveryOptions): Promise<Recove
   async function open(): Promise<void> {
     const opened = await options.open();
     backend = opened;
+    let failed = false;
     opened.onFailure((failure) => {
+      // One failure often brings another.
+      if (failed || backend !== opened) return;
+      failed = true;
       recovering = recover(opened, failure);
     });
   }
@@ -102,7 +106,7 @@ export async function startRecoverable(options: RecoveryOptions): Promise<Recove
     const startedMs = performance.now();
     log.error(
       { code: failure.code, reason: failure.message },
-      'recovery: a write of the hot store has failed; from now on writes are refused, reads go on',
+      'recovery: a write has failed; until the data folder can be written, reads go on as far as they can',
     );
     if (!(await persist(options.probe, 'the data folder can not be written'))) return;
     log.warn('recovery: the data folder can be written; all connections are ended');

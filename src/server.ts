@@ -7,7 +7,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { analyzerParameters, createAnalyzer, readStoredExpr } from './analyzer/index.ts';
-import { snowflakeIds, systemClock, systemRandom, uuidV7s } from './base/index.ts';
+import {
+  snowflakeIds,
+  systemClock,
+  systemRandom,
+  uuidV7s,
+  PgError,
+  SqlState,
+} from './base/index.ts';
 import { openCatalog } from './catalog/catalog.ts';
 import type { MirrorConnection } from './catalog/mirror.ts';
 import { mirrorSetup } from './catalog/setup.ts';
@@ -49,7 +56,11 @@ export interface ServerHooks {
 const databaseOid = 5;
 
 /** Opens the mirror's PGlite, making it anew when its folder can't be used: it is a cache. */
-async function openMirror(dataDir: string, log: Logger): Promise<PgliteHandle> {
+async function openMirror(
+  dataDir: string,
+  log: Logger,
+  onFailed: (error: Error) => void,
+): Promise<PgliteHandle> {
   const directory = join(dataDir, 'mirror');
   const open = async (): Promise<PgliteHandle> =>
     openPglite({
@@ -57,6 +68,7 @@ async function openMirror(dataDir: string, log: Logger): Promise<PgliteHandle> {
       dataDir: directory,
       templateTar: await clusterTemplate(),
       parameters: analyzerParameters,
+      onFailed,
     });
   try {
     return await open();
@@ -112,8 +124,13 @@ async function openBackend(
     },
   });
   const closers: (() => Promise<void>)[] = [() => storage.close()];
+  const failureListeners: ((failure: PgError) => void)[] = [];
+  const mirrorFailed = (error: Error): void => {
+    const why = `the mirror of the catalog can not be started again: ${error.message}`;
+    for (const listener of failureListeners) listener(new PgError(SqlState.ioError, why));
+  };
   try {
-    let mirror = await openMirror(dataDir, log);
+    let mirror = await openMirror(dataDir, log, mirrorFailed);
     closers.push(() => mirror.close());
     const setup = mirrorSetup(systemRelations);
     const catalog = await openCatalog({
@@ -128,7 +145,7 @@ async function openBackend(
       recreateMirror: async () => {
         await mirror.close();
         await rm(join(dataDir, 'mirror'), { recursive: true, force: true });
-        mirror = await openMirror(dataDir, log);
+        mirror = await openMirror(dataDir, log, mirrorFailed);
       },
     });
     storage.locks.nameRelations((tableId) => {
@@ -187,7 +204,10 @@ async function openBackend(
     };
     return {
       sessions: sessionHandler(engine),
-      onFailure: (listener) => storage.onFailure(listener),
+      onFailure: (listener) => {
+        storage.onFailure(listener);
+        failureListeners.push(listener);
+      },
       close: () => closeAll(closers),
     };
   } catch (error) {

@@ -38,6 +38,8 @@ export interface PgliteOptions {
   readonly parameters?: Readonly<Record<string, string>>;
   /** Runs after a new worker has started in place of a dead one, before any waiting request. */
   readonly onRestart?: (session: PgliteSession, reason: string) => Promise<void>;
+  /** Called when it has died and can't be started again: from then on every request is refused. */
+  readonly onFailed?: (error: Error) => void;
 }
 
 export interface QueryResult {
@@ -112,6 +114,12 @@ interface Request {
 
 const settingsUntouched: SessionSettings = new Map();
 
+/** PostgreSQL panics when its own files can't be written: then the disk is to blame. */
+function codeOfDeath(detail: string): string {
+  if (/no space left/i.test(detail)) return SqlState.diskFull;
+  return /(?:i\/o|input\/output) error/i.test(detail) ? SqlState.ioError : SqlState.internalError;
+}
+
 /**
  * Starts an instance: about 0.3 s from an existing directory, 0.4 s from a template, 2 s and more by initdb.
  * @throws PgliteDirectoryError when the directory is foreign or the cluster in it does not start
@@ -141,7 +149,7 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
   let onIdle: (() => void) | undefined;
 
   const restarted = (detail: string): PgError =>
-    new PgError(SqlState.internalError, `the ${options.name} was restarted`, {
+    new PgError(codeOfDeath(detail), `the ${options.name} was restarted`, {
       detail: detail === '' ? undefined : detail,
     });
 
@@ -217,6 +225,7 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
     inFlight = undefined;
     for (const request of lost) request.reject(unavailable());
     onIdle?.();
+    options.onFailed?.(error);
   }
 
   function unavailable(): PgError {

@@ -110,6 +110,8 @@ function outcomeOf(error: unknown, step: string): Outcome {
   const { code, message } = error as { code?: string; message: string };
   if (code !== undefined && refusals.has(code)) return 'failed';
   if (code !== undefined && doubts.has(code)) return 'unknown';
+  // PGlite may panic over its own files; the statement has not happened then.
+  if (code === 'XX000' && message === 'the analyzer was restarted') return 'failed';
   if (/terminated|not queryable|ECONNRESET|EPIPE/.test(message)) return 'unknown';
   throw new Violation(`${step} failed with ${code ?? 'no SQLSTATE'} ${message}`);
 }
