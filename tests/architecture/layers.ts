@@ -95,7 +95,7 @@ export const layers: readonly Layer[] = [
   { name: 'net', mayImport: ['protocol', 'session', 'auth'] },
   { name: 'cli', mayImport: ['*'] },
   { name: 'server.ts', mayImport: ['*'] },
-  { name: 'recovery.ts', mayImport: ['session'] },
+  { name: 'recovery', mayImport: ['session'] },
   { name: 'main.ts', mayImport: ['*'] },
 ];
 

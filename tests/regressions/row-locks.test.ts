@@ -205,14 +205,14 @@ test('two sessions that lock rows crosswise: one is a deadlock', async () => {
   await one.query('begin; select * from item where id = 1 for update');
   await two.query('begin; select * from item where id = 2 for update');
   const rest = one.query('select * from item where id = 2 for share');
-  const codes = await Promise.all([
-    codeOf(rest),
-    codeOf(
-      two.query('select * from item where id = 1 for share').finally(async () => {
-        await two.query('rollback');
-      }),
-    ),
-  ]);
+  const lockAndLeave = async (): Promise<unknown> => {
+    try {
+      return await two.query('select * from item where id = 1 for share');
+    } finally {
+      await two.query('rollback');
+    }
+  };
+  const codes = await Promise.all([codeOf(rest), codeOf(lockAndLeave())]);
   expect(codes.toSorted()).toEqual(['40P01', 'none']);
 });
 

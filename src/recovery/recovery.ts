@@ -7,9 +7,9 @@
  * on the storage is closed and opened again. Both are tried again until they succeed or the server stops.
  */
 import type { Logger } from 'pino';
-import { PgError, SqlState } from './base/index.ts';
-import type { Report } from './base/index.ts';
-import type { SessionHandler } from './session/connection.ts';
+import { PgError, SqlState } from '../base/index.ts';
+import type { Report } from '../base/index.ts';
+import type { SessionHandler } from '../session/connection.ts';
 
 /** All that stands on an opened storage. */
 export interface Backend {

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { PgError, SqlState } from './base/index.ts';
-import type { Report } from './base/index.ts';
+import { PgError, SqlState } from '../base/index.ts';
+import type { Report } from '../base/index.ts';
 import type { Backend, Recovery } from './recovery.ts';
 import { retryMs, startRecoverable } from './recovery.ts';
 
