@@ -8,6 +8,7 @@ import type { CommonTableExpr, Expr, Query, RangeTblEntry, SubLinkExpr } from '.
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import { Oid } from '../types/oid.ts';
 import { checkLocking } from './locking-rules.ts';
+import { narrowByStep } from './narrow-by-step.ts';
 import type { PlanStep, SelectPlan } from './nodes.ts';
 import { listsCalls } from './plan-calls.ts';
 import { pushConditions } from './push-conditions.ts';
@@ -135,7 +136,7 @@ export function takeNested(
         ([key, value]) =>
           key !== 'cteList' && key !== 'rtable' && value !== query[key as keyof Query],
       );
-    return changed ? Object.freeze({ ...rest, cteList, rtable }) : query;
+    return changed ? Object.freeze(narrowByStep({ ...rest, cteList, rtable })) : query;
   }
 
   /** The node with sub-selects in its expressions taken out. */

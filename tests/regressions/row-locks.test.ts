@@ -269,6 +269,28 @@ describe('a queue of jobs', () => {
   });
 });
 
+test('the rows of a locking sub-query are found by their keys', async () => {
+  await one.query(
+    `delete from job; insert into job select i, 'new', null from generate_series(1, 3000) i`,
+  );
+  const next = `select id from job where state = 'new' limit 2 for update skip locked`;
+  for (const take of [
+    `update job set state = 'run' where id in (${next})`,
+    `update job set state = 'run' where id = (${next.replace('limit 2', 'limit 1')})`,
+    `with next as (${next}) update job set state = 'run' from next where next.id = job.id`,
+  ]) {
+    const lines = (await rowsOf(one, `explain analyze ${take}`)).flat() as string[];
+    const read = lines
+      .filter((line) => line.startsWith('Read'))
+      .map((line) => /: (\d+) hot/.exec(line)?.[1]);
+    expect([take, read.length, Number(read[1])]).toEqual([
+      take,
+      2,
+      take.includes('limit 1') ? 1 : 2,
+    ]);
+  }
+});
+
 describe('advisory locks', () => {
   test('wait for each other, by lock_timeout and by deadlock too', async () => {
     await one.query('select pg_advisory_lock(1)');

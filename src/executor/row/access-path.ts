@@ -10,6 +10,7 @@ import type { ComparisonOp } from './functions/comparison-table.ts';
 import { isByteCollation } from './functions/definition.ts';
 import { resolveJoinVar } from './scope.ts';
 import type { RelationLeaf, Scope } from './scope.ts';
+import { sourceList, sourceValue } from './source-values.ts';
 import { someNode } from './walk.ts';
 
 /** A conjunct `column op value` whose value depends on no row: what storage can use. */
@@ -148,13 +149,14 @@ export function staticPredicates(
   const found: StaticPredicate[] = [];
   for (const qual of quals) {
     const test = columnTest(qual, varno, scope);
-    if (test && isStatic(test.value)) {
+    const fromSource = test && sourceValue(test.value);
+    if (test && (fromSource !== undefined || isStatic(test.value))) {
       const convert = conversion(test.column.typeOid, test.valueType, test.op);
       if (!convert || test.op === '<>') continue;
       found.push({
         columnId: test.column.attno,
         op: test.op,
-        value: compileExpr(test.value, scope),
+        value: fromSource ?? compileExpr(test.value, scope),
         convert,
       });
     } else {
@@ -167,6 +169,7 @@ export function staticPredicates(
 
 /** `column = ANY (array)`. */
 function inPredicate(qual: Expr, varno: number, scope: Scope): StaticPredicate | undefined {
+  if (qual.kind === 'subLink') return inSource(qual, varno, scope);
   if (qual.kind !== 'scalarArrayOp' || !qual.useOr) return undefined;
   const comparison = comparisonByFunction(qual.funcId);
   const [columnExpr, list] = qual.args;
@@ -182,6 +185,20 @@ function inPredicate(qual: Expr, varno: number, scope: Scope): StaticPredicate |
     value: compileExpr(list, scope),
     convert: (value) => value,
   };
+}
+
+/** `column IN (SELECT …)` over rows in memory. */
+function inSource(qual: Expr, varno: number, scope: Scope): StaticPredicate | undefined {
+  const of = sourceList(qual);
+  if (!of) return undefined;
+  const { funcId, inputCollation, args } = of.test;
+  const comparison = comparisonByFunction(funcId);
+  if (comparison?.op !== '=' || comparison.left !== comparison.right) return undefined;
+  if (!isByteCollation(inputCollation)) return undefined;
+  const column = resolveJoinVar(scope.rtable, bare(args[0]!));
+  if (column.kind !== 'var' || column.varno !== varno || column.levelsUp !== 0) return undefined;
+  if (column.attno <= 0 || column.typeOid === Oid.bpchar) return undefined;
+  return { columnId: column.attno, op: 'in', value: of.list, convert: (value) => value };
 }
 
 /**
