@@ -89,8 +89,8 @@ export async function openQuery(
 
 function feedOfPlan(plan: SelectPlan, run: Execution): RowFeed {
   const check = (): void => run.signal.throwIfAborted();
-  const { locks } = plan;
-  if (locks === undefined) return feedOf(runPlan(plan, run), check);
+  const { locks, calls } = plan;
+  if (locks === undefined || calls !== undefined) return feedOf(runPlan(plan, run), check);
   const create = (): Promise<RowLocker> => createRowLocker(locks, lockingHost(plan, run));
   return lockingFeed(feedOf(runUnlocked(plan, run), check), create);
 }
