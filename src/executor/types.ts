@@ -3,7 +3,13 @@ import type { Query, RangeTblEntry } from '../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import type { AdvisoryFunction } from '../planner/advisory-functions.ts';
 import type { ScanNode } from '../planner/nodes.ts';
-import type { ScanStats, Storage, StoredRow, StorageTransaction } from '../storage/types.ts';
+import type {
+  ScanStats,
+  Storage,
+  StorageTransaction,
+  StoredRow,
+  StoredTable,
+} from '../storage/types.ts';
 import type { TypeContext } from '../types/type.ts';
 import type { Row, Value } from '../types/value.ts';
 
@@ -83,6 +89,12 @@ export interface ExecutionContext {
   readonly paramTypes: readonly number[];
   readonly sources: ReadonlyMap<string, RowSource>;
   /** Rows in hand that stand for a table: the new versions of rows that another transaction has changed. */
+  /** How a row is read by its primary key, where it is to be locked as well; as StorageTransaction.lockKeySync. */
+  readonly lockPoint?: (
+    table: StoredTable,
+    userId: string,
+    key: readonly Value[],
+  ) => StoredRow | undefined | 'unknown';
   readonly rowsInstead?: ReadonlyMap<RangeTblEntry, readonly StoredRow[]>;
   /** Aborted by cancel or a timeout: the executor throws the signal's reason (a PgError) soon. */
   readonly signal: AbortSignal;

@@ -76,8 +76,10 @@ export function runQueryNow(
   const uses = tableUses(planned, session.transaction.catalog);
   if (!(transaction.inBlock ? lockTablesNow(session, uses) : tablesAreFree(session, uses)))
     return undefined;
-  const rows = runPlanSync(plan, executionOf(session, prepared, input));
+  const execution = executionOf(session, prepared, input);
+  const rows = runPlanSync(plan, execution);
   if (rows === undefined) return undefined;
+  execution.transaction.endStatement();
   return { kind: 'rowsNow', fields: prepared.fields ?? [], rows, tag: selectTag };
 }
 

@@ -3,6 +3,7 @@ import type { LockManager, LockOwner } from '../locks/index.ts';
 import type { HotStore } from './hot/types.ts';
 import type { TableRuntime } from './keys/table-runtime.ts';
 import type { BulkRecord } from './records.ts';
+import type { Limits } from './txn/reader.ts';
 import type { FreshRun } from './txn/fresh-run.ts';
 import type { Counters, Sequencer } from './txn/sequencer.ts';
 import type { MovedRows } from './txn/moved-rows.ts';
@@ -40,6 +41,8 @@ export interface TableState {
   truncations: number;
   /** Whether a TableRecord exists: only then are records and marks looked up at all. */
   special: boolean;
+  /** What the records say by user id, as of everything accepted; emptied when one is written. */
+  readonly limits: Map<string, Limits>;
   /** At least the number of marks. */
   marks: number;
   /** The snapshot's seq of a running flush; 0: none runs. */

@@ -148,6 +148,8 @@ export interface StorageTransaction {
    * snapshot.
    */
   newStatement(): Snapshot;
+  /** The statement has read all that it will: its snapshot goes, unless it is the transaction's. */
+  endStatement(): void;
   /**
    * Locks a row until the transaction ends and reads its current version: what is committed by now or the transaction's own,
    * which may be newer than the statement's snapshot. Undefined: there is no such row any more. `'skipped'`: it is locked by
@@ -169,6 +171,15 @@ export interface StorageTransaction {
     mode: RowLockMode,
     read?: Pick<StoredRow, 'values' | 'seq' | 'updated'>,
   ): StoredRow | 'unknown';
+  /**
+   * lockRowSync by primary key, of a row that is there: undefined, and nothing locked, where there is none or it is deleted.
+   */
+  lockKeySync(
+    table: StoredTable,
+    userId: string,
+    key: readonly Value[],
+    mode: RowLockMode,
+  ): StoredRow | undefined | 'unknown';
   /**
    * lockRow of several rows of one user that have just been read, waiting for each; `rows` are their current versions. What has
    * not changed in the cold tier is not read again.

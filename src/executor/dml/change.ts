@@ -1,6 +1,7 @@
 import type { RowLockMode } from '../../locks/index.ts';
 import type { DeletePlan, UpdatePlan } from '../../planner/plan-dml.ts';
 import { systemSlots } from '../../planner/plan-dml.ts';
+import type { StoredRow } from '../../storage/types.ts';
 import type { Row } from '../../types/value.ts';
 import type { Execution } from '../run-plan.ts';
 import { runPlanSync } from '../run-plan.ts';
@@ -9,6 +10,7 @@ import type { DmlResult } from './dml.ts';
 import type { Touched } from './returning.ts';
 import { returningRows } from './returning.ts';
 import { applyRules, applyRulesSync } from './rules.ts';
+import type { TargetRow } from './target-rows.ts';
 import { lockTargetNow, lockTargets } from './target-rows.ts';
 import { uniqueViolation } from './violations.ts';
 
@@ -27,6 +29,8 @@ function updateLock(plan: UpdatePlan): (source: Row) => RowLockMode {
   return mode;
 }
 
+const alwaysNoKeyUpdate = (): RowLockMode => 'noKeyUpdate';
+
 const updateLocks = new WeakMap<UpdatePlan, (source: Row) => RowLockMode>();
 
 function findUpdateLock({ table, positions }: UpdatePlan): (source: Row) => RowLockMode {
@@ -36,7 +40,7 @@ function findUpdateLock({ table, positions }: UpdatePlan): (source: Row) => RowL
   const set = positions.flatMap((position, i) =>
     keyPositions.has(position) ? [{ position, i }] : [],
   );
-  if (set.length === 0) return () => 'noKeyUpdate';
+  if (set.length === 0) return alwaysNoKeyUpdate;
   const setFrom = columnsFrom + table.columns.length;
   return (source) => {
     const changes = set.some(
@@ -61,6 +65,46 @@ function newValues({ table, positions }: UpdatePlan, source: Row): Row {
   return values;
 }
 
+/** The source's rows, and the target row of a lone one if it is locked. */
+interface FoundTarget {
+  readonly source: readonly Row[];
+  readonly target: TargetRow | undefined;
+}
+
+/**
+ * The row that the primary key names: locked first and read once. Within the tick a statement's snapshot and what is current
+ * differ only in rows whose writers still have them locked. Undefined: not such a statement, or there is something to wait for.
+ */
+function targetByKey(plan: UpdatePlan, execution: Execution): FoundTarget | undefined {
+  const { transaction, statement } = execution;
+  if (transaction.isolation !== 'read committed' || statement.includeDeleted) return undefined;
+  if (!plan.source.pointLookup || updateLock(plan) !== alwaysNoKeyUpdate) return undefined;
+  const mark = transaction.owner.mark();
+  let before: StoredRow | undefined;
+  const source = runPlanSync(plan.source, {
+    ...execution,
+    lockPoint: (table, userId, key) => {
+      const row = transaction.lockKeySync(table, userId, key, 'noKeyUpdate');
+      if (row !== 'unknown') before = row;
+      return row;
+    },
+  });
+  if (source === undefined) return undefined;
+  if (source.length === 0) transaction.owner.releaseTo(mark);
+  const [only, more] = source;
+  if (before === undefined || only === undefined || more !== undefined)
+    return { source, target: undefined };
+  return { source, target: { before, source: only } };
+}
+
+function targetNow(plan: UpdatePlan, execution: Execution): FoundTarget | undefined {
+  const source = runPlanSync(plan.source, execution);
+  if (source === undefined) return undefined;
+  const [only, more] = source;
+  if (only === undefined || more !== undefined) return { source, target: undefined };
+  return { source, target: lockTargetNow(plan, execution, only, updateLock(plan)) };
+}
+
 /**
  * A lone row that needs neither waiting nor RETURNING is changed within the call; anything else goes on as runUpdate does, with
  * the source's rows if they have been computed.
@@ -69,11 +113,13 @@ export function startUpdate(
   plan: UpdatePlan,
   execution: Execution,
 ): DmlResult | Promise<DmlResult> {
-  const source = plan.returning === undefined ? runPlanSync(plan.source, execution) : undefined;
-  if (source?.length !== 1) return runUpdate(plan, execution, source);
+  if (plan.returning !== undefined) return runUpdate(plan, execution);
+  const found = targetByKey(plan, execution) ?? targetNow(plan, execution);
+  if (found === undefined) return runUpdate(plan, execution);
+  const { source, target } = found;
   execution.signal.throwIfAborted();
   const { table } = plan;
-  const target = lockTargetNow(plan, execution, source[0]!, updateLock(plan));
+  if (source.length === 0) return { count: 0, rows: undefined };
   if (target === undefined) return runUpdate(plan, execution, source);
   const values = newValues(plan, source[0]!);
   if (

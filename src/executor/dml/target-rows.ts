@@ -84,6 +84,7 @@ async function lockTarget(
   const { transaction } = execution;
   const { stored } = plan.table;
   const mode = modeOf(source);
+  const mark = transaction.owner.mark();
   const now = transaction.lockRowSync(
     stored,
     rowKey(source),
@@ -99,7 +100,7 @@ async function lockTarget(
   if (gone) return undefined;
   const again = await recheckTarget(plan, execution, source, before);
   if (again === undefined) {
-    transaction.unlockRow(stored, before.key, mode);
+    transaction.owner.releaseTo(mark);
     return undefined;
   }
   const wanted = modeOf(again);

@@ -199,11 +199,13 @@ export function runRowSync(query: Query, context: ExecutionContext): Row[] | und
 function pointRows(source: RelationSource, environment: Environment): SlotRow[] | undefined {
   const point = source.pointKey(environment);
   if (!point) return undefined;
-  const { transaction, scanReports } = environment.context;
+  const { transaction, scanReports, lockPoint } = environment.context;
   const { stored } = source.leaf.table;
   const slots: SlotRow[] = [];
   for (const key of point.keys) {
-    const row = transaction.getSync(stored, point.userId, key);
+    const row = lockPoint
+      ? lockPoint(stored, point.userId, key)
+      : transaction.getSync(stored, point.userId, key);
     if (row === 'unknown') return undefined;
     if (row) slots.push(row);
   }

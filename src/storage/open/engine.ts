@@ -85,6 +85,7 @@ export async function openEngine(
       working.add(guarded);
     },
   };
+  sequencer.onRecord((tableId) => tableStates.get(tableId)?.limits.clear());
   sequencer.beforeWrite(() => {
     // From the end, as each takes itself out.
     const { unfixedReaders } = engine;

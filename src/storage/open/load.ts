@@ -17,6 +17,7 @@ export function newTableState(tableId: number): TableState {
     allMovedUpTo: 0,
     truncations: 0,
     special: false,
+    limits: new Map(),
     marks: 0,
     flushing: 0,
     rowCounts: new Map(),

@@ -232,7 +232,8 @@ export function validate(state: TransactionState, touched: readonly TableOverlay
     const limitsOf = limitsMemo(view, table);
     const changed = Math.max(table.lastCommit, table.lastSpill);
     for (const row of overlay.rows.values()) {
-      if (changed > row.seenSeq) validateRow(state, view, table, limitsOf, overlay, row);
+      if (!row.locked && changed > row.seenSeq)
+        validateRow(state, view, table, limitsOf, overlay, row);
     }
     for (const entry of overlay.index.values()) {
       if (!entry.unique || entry.tail === null || table.lastCommit <= entry.seenSeq) continue;

@@ -171,6 +171,7 @@ export function addRunToOverlay(run: FreshRun, overlay: TableOverlay): string[] 
       baseSeq: 0,
       seenSeq: run.seenSeq,
       keyValues: null,
+      locked: false,
     });
   }
   return texts;

@@ -16,6 +16,8 @@ export interface OverlayRow {
   readonly seenSeq: number;
   /** Key values for a mark, when no tuple has them. */
   readonly keyValues: readonly Value[] | null;
+  /** The transaction has held the row's lock since it looked: nobody can have changed it since. */
+  readonly locked: boolean;
   /** Gone, because the row has got this primary key. */
   readonly movedTo?: Buffer;
 }

@@ -103,9 +103,26 @@ export function latestView(engine: Engine): View {
   return {
     seq: Infinity,
     get,
-    limits: (table, userId) => (table.special ? readLimits(get, table, userId) : noLimits),
+    limits: (table, userId) => (table.special ? latestLimits(get, table, userId) : noLimits),
     tableRecord: (table) => readTableRecord(get, table.tableId),
   };
+}
+
+/** Users whose limits are remembered for a table. */
+const limitsMax = 1024;
+
+function latestLimits(
+  get: (key: Buffer) => Buffer | undefined,
+  table: TableState,
+  userId: string,
+): Limits {
+  let limits = table.limits.get(userId);
+  if (limits === undefined) {
+    limits = readLimits(get, table, userId);
+    if (table.limits.size >= limitsMax) table.limits.clear();
+    table.limits.set(userId, limits);
+  }
+  return limits;
 }
 
 export function readTableRecord(

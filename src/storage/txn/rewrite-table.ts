@@ -150,7 +150,14 @@ function rewriteTarget(state: TransactionState, runtime: TableRuntime): RewriteT
     const overlay = overlayOf(state, table);
     const seenSeq = engine.counters.seq;
     const tail = rowTail(key);
-    putOverlayRow(overlay, keyText(key), { key, tuple, baseSeq: 0, seenSeq, keyValues: null });
+    putOverlayRow(overlay, keyText(key), {
+      key,
+      tuple,
+      baseSeq: 0,
+      seenSeq,
+      keyValues: null,
+      locked: false,
+    });
     for (const index of table.indexes) {
       const entry = runtime.indexEntry(index, row.userId, row.values, tail, row.deleted);
       putOverlayIndex(overlay, { ...entry, tail, base: null, seenSeq });

@@ -3,7 +3,7 @@ import type { HotBatch, HotStore } from '../hot/types.ts';
 import type { FreshRun } from './fresh-run.ts';
 import { findInRun, writeRun } from './fresh-run.ts';
 import { keyText } from '../keys/buffer.ts';
-import { stateKey } from '../keys/keyspace.ts';
+import { Keyspace, stateKey } from '../keys/keyspace.ts';
 import { decodeRecord, encodeRecord } from '../records.ts';
 
 /** A group takes no further commit once it is this large; later ones wait for the next. */
@@ -14,6 +14,9 @@ export const groupBytesMax = 8 * 1024 * 1024;
  * after it, a sync begins that takes everything before it along. PostgreSQL's wal_writer_delay, of which it promises three.
  */
 export const asynchronousCommitDelayMs = 200;
+
+/** Values of keys written last that are remembered: hot rows are read to be changed again. A larger group forgets them all. */
+const recentMax = 4096;
 
 /** Counters that never go back; saved with every group. */
 export interface Counters {
@@ -78,6 +81,8 @@ export interface Sequencer {
   readonly writing: boolean;
   /** Called just before a batch is handed to the store. */
   beforeWrite(listener: () => void): void;
+  /** Called as a table's or scope's record is accepted. */
+  onRecord(listener: (tableId: number) => void): void;
   /** Adds to every group, as it is closed: sequence reservations. */
   onGroup(contribute: (writer: CommitWriter) => void): void;
   /** Why nothing is accepted any more. */
@@ -103,19 +108,29 @@ export function createSequencer(store: HotStore): Sequencer {
   const room: (() => void)[] = [];
   const idle: (() => void)[] = [];
   const beforeWrite: (() => void)[] = [];
+  let recent = new Map<string, Buffer>();
+  const recordListeners: ((tableId: number) => void)[] = [];
   const contributors: ((writer: CommitWriter) => void)[] = [];
 
   const full = (): boolean =>
     failure === undefined && gathering !== undefined && gathering.bytes > groupBytesMax;
 
+  const noteRecord = (key: Buffer): void => {
+    if (key[0] !== Keyspace.table && key[0] !== Keyspace.scope) return;
+    const tableId = key.readUInt32BE(1);
+    for (const listener of recordListeners) listener(tableId);
+  };
+
   const writerOf = (group: Group, seq: number): CommitWriter => ({
     seq,
     put(key, value) {
+      noteRecord(key);
       group.batch.put(key, value);
       group.values.set(keyText(key), value);
       group.bytes += key.length + value.length;
     },
     delete(key) {
+      noteRecord(key);
       group.batch.delete(key);
       group.values.set(keyText(key), undefined);
       group.bytes += key.length;
@@ -167,6 +182,7 @@ export function createSequencer(store: HotStore): Sequencer {
       return;
     }
     inFlight = undefined;
+    remember(group);
     unsynced = !group.sync;
     if (unsynced) syncTimer ??= setTimeout(syncLater, asynchronousCommitDelayMs).unref();
     for (const waiter of group.waiting) {
@@ -176,6 +192,15 @@ export function createSequencer(store: HotStore): Sequencer {
     }
     schedule();
     if (gathering === undefined) for (const wake of idle.splice(0)) wake();
+  }
+
+  function remember({ values, runs }: Group): void {
+    if (runs.length > 0 || recent.size + values.size > recentMax) recent = new Map();
+    if (values.size > recentMax) return;
+    for (const [text, value] of values) {
+      if (value === undefined) recent.delete(text);
+      else recent.set(text, value);
+    }
   }
 
   /** Synced by a later group meanwhile, the better. */
@@ -242,8 +267,8 @@ export function createSequencer(store: HotStore): Sequencer {
       while (full()) await new Promise<void>((resolve) => room.push(resolve));
     },
     latest(key) {
+      const text = keyText(key);
       if (gathering !== undefined || inFlight !== undefined) {
-        const text = keyText(key);
         if (gathering?.values.has(text) === true) return gathering.values.get(text);
         const run = gathering && findInRuns(gathering.runs, key);
         if (run !== undefined) return run;
@@ -253,7 +278,7 @@ export function createSequencer(store: HotStore): Sequencer {
           if (found !== undefined) return found;
         }
       }
-      return store.getSync(key);
+      return recent.get(text) ?? store.getSync(key);
     },
     get appliedSeq() {
       return appliedSeq;
@@ -262,6 +287,7 @@ export function createSequencer(store: HotStore): Sequencer {
       return inFlight !== undefined;
     },
     beforeWrite: (listener) => void beforeWrite.push(listener),
+    onRecord: (listener) => void recordListeners.push(listener),
     onGroup: (contribute) => void contributors.push(contribute),
     get failure() {
       return failure;

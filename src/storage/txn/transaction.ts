@@ -154,6 +154,11 @@ export function beginTransaction(
         },
       };
     },
+    endStatement() {
+      if (isolation !== 'read committed') return;
+      reader?.release();
+      reader = undefined;
+    },
     async getByKey(table, key) {
       checkRows();
       if (state.spills.length > 0) await settleSpills(state);
@@ -284,6 +289,19 @@ export function beginTransaction(
       for (const { key } of read)
         judgedReads()?.key(table, inKeyspace(Keyspace.rows, table.tableId, key));
       return await lockRows(state, engine.runtime(table), read, mode);
+    },
+    lockKeySync(table, userId, key, mode) {
+      checkRows();
+      if (state.spills.length > 0) return 'unknown';
+      const runtime = engine.runtime(table);
+      const full = runtime.keyOfValues(userId, key);
+      const { owner: holder } = state;
+      const mark = holder.mark();
+      if (!engine.locks.tryAcquire(holder, 'row', keyText(full), rowModes[mode])) return 'unknown';
+      const found = lookupHot(latestContext(state, table), runtime, userId, full);
+      if (found.kind === 'row' && !found.row.deleted) return found.row;
+      holder.releaseTo(mark);
+      return found.kind === 'cold?' || found.kind === 'foreign' ? 'unknown' : undefined;
     },
     sees: (row) => isolation === 'read committed' || row.seq <= currentReader().seq,
     unlockRow(table, key, mode) {

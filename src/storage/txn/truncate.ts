@@ -58,6 +58,7 @@ export async function truncateTable(
             baseSeq: ownSeq,
             seenSeq: state.engine.counters.seq,
             keyValues: null,
+            locked: false,
           });
         }
       }

@@ -103,6 +103,7 @@ export function insertRowSync(
     baseSeq: 0,
     seenSeq: counters.seq,
     keyValues: null,
+    locked: true,
   });
   for (const index of indexes) {
     const entry = runtime.indexEntry(index, userId, values, tail, false);
@@ -331,6 +332,7 @@ function putRow(
     baseSeq: base.baseSeq,
     seenSeq: base.seenSeq,
     keyValues,
+    locked: true,
     ...(movedTo === undefined ? {} : { movedTo }),
   });
 }
