@@ -52,7 +52,7 @@ test.each([
   const { rows } = await client.query(
     `SELECT count(*)::int AS n FROM pg_class WHERE relnamespace = 'system'::regnamespace AND relkind = 'r'`,
   );
-  expect(rows).toEqual([{ n: 8 }]);
+  expect(rows).toEqual([{ n: 9 }]);
   expect((await client.query('SELECT * FROM system.jobs')).rows).toEqual([]);
 });
 
