@@ -26,6 +26,7 @@ test('a flush that was running when the server died runs again at the next start
     await expect
       .poll(async () => (await watcher.query('SELECT status FROM system.jobs')).rows, {
         interval: 5,
+        timeout: 10_000,
       })
       .toEqual([{ status: 'running' }]);
     await server.stop('SIGKILL');
