@@ -19,6 +19,15 @@ test('every test that the page names is there', () => {
   expect(paths.filter((path) => !existsSync(root + path))).toEqual([]);
 });
 
+test('every test and decision that the page of guarantees names is there', () => {
+  const guarantees = readFileSync(`${root}docs/guarantees.md`, 'utf8');
+  const paths = [...guarantees.matchAll(/`((?:tests|src|docs)\/[^`]+)`/g)].map(
+    (match) => match[1]!,
+  );
+  expect(paths.length).toBeGreaterThan(20);
+  expect(paths.filter((path) => !existsSync(root + path))).toEqual([]);
+});
+
 test('every row of a table of features names one', () => {
   const rows = page
     .slice(0, page.indexOf('## Left out'))
