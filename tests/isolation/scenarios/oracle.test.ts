@@ -10,7 +10,7 @@ import { oracleInstalled, startScenarioOracle } from './server.ts';
 import { runScenario } from './world.ts';
 
 /** Of a scenario in which PostgreSQL races. */
-const triesMax = 5;
+const triesMax = 25;
 
 describe.skipIf(!oracleInstalled)('PostgreSQL 15', () => {
   let oracle: ScenarioServer | undefined;
