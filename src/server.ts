@@ -21,7 +21,7 @@ import { mirrorSetup } from './catalog/setup.ts';
 import type { Config } from './config/index.ts';
 import { createFallback } from './executor/fallback.ts';
 import { createExecutors } from './executor/index.ts';
-import { openJobs } from './jobs/index.ts';
+import { dropParams, openJobs } from './jobs/index.ts';
 import type { Listener } from './net/index.ts';
 import { createListener } from './net/index.ts';
 import { startRecoverable } from './recovery/recovery.ts';
@@ -51,6 +51,8 @@ export interface ServerHooks {
   /** Puts something of theirs around the hot store. */
   readonly wrapStore?: (store: HotStore) => HotStore;
 }
+
+const dayMicros = 86_400_000_000n;
 
 /** The one database's OID: initdb gives it to `postgres`, in PGlite too (pg_database.dat). */
 const databaseOid = 5;
@@ -133,6 +135,15 @@ async function openBackend(
     let mirror = await openMirror(dataDir, log, mirrorFailed);
     closers.push(() => mirror.close());
     const setup = mirrorSetup(systemRelations);
+    const jobs = await openJobs({
+      storage,
+      clock,
+      log,
+      nodeId: config.nodeId,
+      jobsMax: config.maxJobs,
+      retentionMicros: BigInt(config.jobRetentionDays) * dayMicros,
+    });
+    closers.push(() => jobs.close());
     const catalog = await openCatalog({
       storage,
       locks: storage.locks,
@@ -142,6 +153,11 @@ async function openBackend(
       log,
       readExpr: readStoredExpr,
       mirrorIsNew: mirror.fresh,
+      recordDrop: (transaction, table, owner) => {
+        const params = dropParams(table);
+        const job = jobs.record(transaction, 'drop', { table, params, requestedBy: owner });
+        return () => jobs.launch(job);
+      },
       recreateMirror: async () => {
         await mirror.close();
         await rm(join(dataDir, 'mirror'), { recursive: true, force: true });
@@ -165,8 +181,6 @@ async function openBackend(
       duckdbThreads: config.duckdbThreads,
     });
     closers.push(closeExecutors);
-    const jobs = await openJobs({ storage, clock, log, nodeId: config.nodeId });
-    closers.push(() => jobs.close());
     jobs.resume(
       (tableId) => catalog.current.tables.find((table) => table.stored.tableId === tableId)?.stored,
     );

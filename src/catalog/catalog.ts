@@ -2,7 +2,7 @@ import type { Clock, Report } from '../base/index.ts';
 import type { Expr } from '../analyzer/tree.ts';
 import type { LockManager, LockOwner } from '../locks/index.ts';
 import { exclusive } from '../locks/index.ts';
-import type { Storage, StorageTransaction, TableKind } from '../storage/types.ts';
+import type { DroppedTable, Storage, StorageTransaction, TableKind } from '../storage/types.ts';
 import type { DecodedTable } from './codec.ts';
 import { decodeTable } from './codec.ts';
 import type { CatalogCore, CommittedCatalog } from './core.ts';
@@ -10,7 +10,7 @@ import { createDdlTransaction } from './ddl-transaction.ts';
 import type { Records } from './join.ts';
 import { joinRelations } from './join.ts';
 import type { CatalogLog, CatalogState, JournalEntry, SequenceRecord } from './level-records.ts';
-import { droppedTables, finishDrop, loadState } from './level-records.ts';
+import { loadState } from './level-records.ts';
 import type { MirrorConnection } from './mirror.ts';
 import { fillMirror, mirrorFits } from './mirror-contents.ts';
 import type { MirrorWait } from './mirror-turns.ts';
@@ -76,8 +76,8 @@ export interface DdlTransaction {
   prepare(transaction: StorageTransaction): Promise<void>;
   /** After the storage commit: the mirror follows and everyone sees the new version. */
   committed(): Promise<void>;
-  /** After that, when the transaction's locks are given back: removes what dropped tables leave behind. */
-  cleanUp(): Promise<void>;
+  /** After that, when the transaction's locks are given back: starts to remove what dropped tables leave behind. */
+  cleanUp(): void;
   rolledBack(): Promise<void>;
 }
 
@@ -93,6 +93,15 @@ export interface CatalogOptions {
   readonly mirrorIsNew: boolean;
   /** Throws the mirror away and starts an empty one. */
   readonly recreateMirror: () => Promise<void>;
+  /**
+   * Puts the removal of what a dropped table leaves behind among the transaction's writes; returns what starts it once that is
+   * committed.
+   */
+  readonly recordDrop: (
+    transaction: StorageTransaction,
+    table: DroppedTable,
+    owner: string,
+  ) => () => void;
 }
 
 export interface Catalog {
@@ -194,7 +203,6 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   for (const sequence of core.committed.snapshot.sequences) {
     storage.sequences.alter(sequence.sequenceId, sequence);
   }
-  for (const table of await droppedTables(storage)) await finishDrop(storage, table, options.log);
 
   return {
     get current() {

@@ -29,7 +29,7 @@ export interface DdlState {
   /** The transaction's statements so far, to be run again. */
   readonly entries: readonly JournalEntry[];
   /** Tables that were there and are not, the transaction's own among them. */
-  readonly dropped: readonly StoredTable[];
+  readonly dropped: readonly CatalogTable[];
   /** Changes of sequences made in storage so far; see the transaction's list of undo steps. */
   readonly sequenceSteps: number;
 }
@@ -127,7 +127,7 @@ export function effectOf(input: EffectInput): StatementEffect {
     snapshot,
     records: { tables: tableRecords, sequences: sequenceRecords },
     entries: [...before.entries, { sql: request.sql, settings: [...request.settings] }],
-    dropped: [...before.dropped, ...dropped.map((table) => table.stored)],
+    dropped: [...before.dropped, ...dropped],
     sequenceSteps: before.sequenceSteps + sequenceChanges.length,
   };
   return { state, changed, dropped, sequences: sequenceChanges };

@@ -10,7 +10,7 @@ import { takeId } from './core.ts';
 import type { DdlState, SequenceChange, StatementEffect, TableChange } from './ddl-state.ts';
 import { differences, effectOf } from './ddl-state.ts';
 import type { CatalogState } from './level-records.ts';
-import { finishDrop, keys } from './level-records.ts';
+import { keys } from './level-records.ts';
 import { noSettings, stampSql } from './mirror-contents.ts';
 import { readNames } from './names.ts';
 import { createTransactionView } from './private-view.ts';
@@ -39,6 +39,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
   /** Numbers of statements that a savepoint stands before. */
   const marks = new Set<number>();
   let nextState: CatalogState | undefined;
+  let cleanUps: readonly (() => void)[] = [];
   const view = createTransactionView(core, {
     wait: owner.backend,
     state: () => state,
@@ -207,9 +208,9 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
         for (const [id, record] of differences(committed.records.sequences, records.sequences)) {
           put(keys.sequence(id), record);
         }
-        for (const { tableId, namespace, name, kind } of state.dropped) {
-          put(keys.drop(tableId), { tableId, namespace, name, kind });
-        }
+        cleanUps = state.dropped.map(({ stored, owner: role }) =>
+          core.recordDrop(transaction, stored, role),
+        );
         put(keys.state, next);
         await mirror.exec(stampSql(core.setup, next.version), noSettings);
         nextState = next;
@@ -251,9 +252,8 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
       }
       core.changed(state.entries);
     },
-    cleanUp: async () => {
-      if (nextState === undefined) return;
-      for (const table of state.dropped) await finishDrop(storage, table, core.log);
+    cleanUp: () => {
+      for (const start of cleanUps) start();
     },
     rolledBack: async () => {
       for (const step of undoSequences.splice(0).toReversed()) step();

@@ -28,6 +28,8 @@ export async function openTestCatalog(storage: Storage, dataDir?: string): Promi
     (await mirror.query(sql, undefined, new Map())).rows.map((row) => [...row]);
   const catalog = await openCatalog({
     storage,
+    // Nothing is left behind that these tests look at.
+    recordDrop: () => () => undefined,
     locks: storage.locks,
     clock: systemClock,
     mirror: {
@@ -95,7 +97,7 @@ export async function beginTestDdl(
       await transaction.commit({ sync: false });
       await ddl.committed();
       owner.releaseAll();
-      await ddl.cleanUp();
+      ddl.cleanUp();
     },
     rollback: async () => {
       await transaction.rollback();

@@ -64,6 +64,14 @@ export const optionTable = {
     1_000_000,
     { min: 1, max: 1_000_000_000 },
   ),
+  maxJobs: integer('jobs (flush, drop, compaction, …) that run at a time', 'count', 4, {
+    min: 1,
+    max: 64,
+  }),
+  jobRetentionDays: integer('how long system.jobs keeps ended jobs', 'days', 30, {
+    min: 1,
+    max: 36_500,
+  }),
   hotCacheMib: integer('memory for blocks of the hot tier', 'MiB', 64, {
     min: 1,
     max: memoryMibMax,
@@ -72,6 +80,12 @@ export const optionTable = {
     min: 64,
     max: memoryMibMax,
   }),
+  auditRetentionDays: integer(
+    'how long system.audit_log keeps its entries; 0 is for ever',
+    'days',
+    365,
+    { min: 0, max: 36_500 },
+  ),
   duckdbThreads: integer('threads for columnar execution; 0 is one for each core', 'count', 0, {
     min: 0,
     max: 1024,

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/index.ts';
 import type { Storage } from '../storage/types.ts';
 import { decodeJob, encodeJob, jobKey, jobKeyPrefix } from './record.ts';
 import type { JobRecord, JobStatus } from './types.ts';
@@ -23,7 +24,16 @@ export interface JobHistory {
   save(job: JobRecord, options: { readonly sync: boolean }): Promise<void>;
 }
 
-export async function openHistory(storage: Storage): Promise<JobHistory> {
+export async function openHistory({
+  storage,
+  clock,
+  retentionMicros,
+}: {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  /** How long an ended job is kept; undefined: for ever. */
+  readonly retentionMicros?: bigint | undefined;
+}): Promise<JobHistory> {
   const jobs = new Map<bigint, JobRecord>();
   for (const [key, bytes] of await storage.meta(jobKeyPrefix)) {
     const job = decodeJob(key, bytes);
@@ -35,12 +45,18 @@ export async function openHistory(storage: Storage): Promise<JobHistory> {
     return [...jobs.values()].toSorted((a, b) => (a.jobId < b.jobId ? -1 : 1));
   }
 
-  /** The oldest ended jobs that are too many. */
+  /** Ended jobs that are too many or too old; never the newest, whose id the next one's goes by. */
   function surplus(): readonly bigint[] {
-    const ended = list()
-      .filter(hasEnded)
+    const ended = list().filter(hasEnded);
+    const tooMany = Math.max(0, ended.length - endedJobsMax);
+    const oldest = retentionMicros === undefined ? undefined : clock.now() - retentionMicros;
+    return ended
+      .filter(
+        ({ jobId, finishedAt }, i) =>
+          jobId !== lastId &&
+          (i < tooMany || (oldest !== undefined && finishedAt !== null && finishedAt < oldest)),
+      )
       .map((job) => job.jobId);
-    return ended.slice(0, Math.max(0, ended.length - endedJobsMax));
   }
 
   return {

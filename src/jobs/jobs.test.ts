@@ -104,6 +104,8 @@ describe('a flush', () => {
         tableId: 7,
         namespace: 'public',
         tableName: 'messages',
+        requestedBy: null,
+        params: null,
         status: 'completed',
         createdAt: 1_000_000n,
         startedAt: 1_000_000n,
@@ -228,6 +230,129 @@ describe('after a stop', () => {
     expect(stored(1n)).toMatchObject({ status: 'running' });
     expect((await open()).resume(() => table)).toBe(2);
   });
+});
+
+describe('a job that may be tried again', () => {
+  const dropped = { tableId: 9, namespace: 'chat', name: 'old' };
+  type DropCall = { finish(): void; fail(error: Error): void };
+  let drops: DropCall[] = [];
+  let waits: number[] = [];
+
+  const openPatient = (): Promise<Jobs> => {
+    drops = [];
+    waits = [];
+    const storage: Storage = {
+      ...toy.storage,
+      dropTable: () => {
+        const { promise, resolve, reject } = Promise.withResolvers<{
+          files: number;
+          bytes: number;
+        }>();
+        drops.push({ finish: () => resolve({ files: 3, bytes: 30 }), fail: reject });
+        return promise;
+      },
+    };
+    const sleep = async (ms: number): Promise<void> => void waits.push(ms);
+    return openJobs({ storage, clock, log, sleep });
+  };
+  const startDrop = async (jobs: Jobs): Promise<void> => {
+    const transaction = toy.storage.begin();
+    const params = { ...dropped, kind: 'shared' };
+    const job = jobs.record(transaction, 'drop', { table: dropped, params, requestedBy: 'ann' });
+    await transaction.commit({ sync: true });
+    jobs.launch(job);
+  };
+
+  test('waits longer each time, tells why, and ends well', async () => {
+    const jobs = await openPatient();
+    await startDrop(jobs);
+    for (let i = 0; i < 3; i++) {
+      await until(() => drops.length === i + 1);
+      drops[i]!.fail(new PgError(SqlState.ioError, 'EACCES'));
+      await until(() => waits.length === i + 1);
+    }
+    expect(waits).toEqual([200, 400, 800]);
+    await until(() => drops.length === 4);
+    expect(stored(1n)).toMatchObject({ attempts: 4, errorMessage: 'EACCES', status: 'running' });
+    drops[3]!.finish();
+    await until(() => jobs.list()[0]!.status === 'completed');
+    expect(stored(1n)).toMatchObject({
+      attempts: 4,
+      errorMessage: null,
+      requestedBy: 'ann',
+      result: { files: 3, bytes: 30 },
+    });
+  });
+
+  test('is there in the commit that made it, and runs after a crash right then', async () => {
+    const jobs = await openPatient();
+    const transaction = toy.storage.begin();
+    jobs.record(transaction, 'drop', { table: dropped, params: { ...dropped, kind: 'shared' } });
+    await transaction.commit({ sync: true });
+    const next = await openPatient();
+    expect(next.resume(() => undefined)).toBe(1);
+    await until(() => drops.length === 1);
+    drops[0]!.finish();
+    await until(() => next.list()[0]!.status === 'completed');
+  });
+
+  test('can not be cancelled when it must complete', async () => {
+    const jobs = await openPatient();
+    await startDrop(jobs);
+    expect(() => jobs.cancel(1n)).toThrow(
+      expect.objectContaining({ code: '55000', message: 'a drop job cannot be cancelled' }),
+    );
+    await until(() => drops.length === 1);
+    drops[0]!.finish();
+    await until(() => jobs.list()[0]!.status === 'completed');
+    expect(jobs.cancel(1n)).toBe(false);
+    expect(() => jobs.cancel(5n)).toThrow(expect.objectContaining({ code: '42704' }));
+  });
+});
+
+test('a job is cancelled by its id', async () => {
+  const jobs = await open();
+  const flush = jobs.flush(table);
+  await until(() => toy.flushes.length === 1);
+  expect(jobs.cancel(1n)).toBe(true);
+  await expect(flush).rejects.toMatchObject({ code: '57014' });
+  expect(stored(1n)).toMatchObject({
+    status: 'cancelled',
+    errorMessage: 'canceling job due to user request',
+  });
+});
+
+test('so many run at a time, the others wait', async () => {
+  const jobs = await openJobs({ storage: toy.storage, clock, log, jobsMax: 2 });
+  const tables = [1, 2, 3, 4].map((tableId) =>
+    testTable({ tableId, name: `t${tableId}`, columns }),
+  );
+  const flushes = tables.map((one) => jobs.flush(one));
+  await until(() => toy.flushes.length === 2 && jobs.list().length === 4);
+  expect(jobs.list().map((job) => job.status)).toEqual(['running', 'running', 'new', 'new']);
+  expect(jobs.cancel(3n)).toBe(true);
+  await expect(flushes[2]).rejects.toMatchObject({ code: '57014' });
+  toy.flushes[0]!.finish();
+  await until(() => toy.flushes.length === 3);
+  expect(toy.flushes[2]!.table.name).toBe('t4');
+  for (const call of toy.flushes) call.finish();
+  await Promise.all([flushes[0], flushes[1], flushes[3]]);
+});
+
+test('old jobs are forgotten, but for the newest', async () => {
+  const jobs = await openJobs({ storage: toy.storage, clock, log, retentionMicros: 1000n });
+  const flushOnce = async (at: number): Promise<void> => {
+    const flush = jobs.flush(table);
+    await until(() => toy.flushes.length === at);
+    toy.flushes[at - 1]!.finish();
+    await flush;
+  };
+  await flushOnce(1);
+  clock.advance(900n);
+  await flushOnce(2);
+  clock.advance(900n);
+  await flushOnce(3);
+  expect(jobs.list().map((job) => job.jobId)).toEqual([2n, 3n]);
 });
 
 test('only so many ended jobs are kept, and ids go on rising', async () => {

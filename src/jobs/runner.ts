@@ -2,11 +2,13 @@ import type { Clock } from '../base/index.ts';
 import { PgError, SqlState, reportOf } from '../base/index.ts';
 import type { Storage, StoredTable } from '../storage/types.ts';
 import type { JobHistory } from './history.ts';
+import { saveProgress } from './progress.ts';
+import { createSlots } from './slots.ts';
 import { createTurns } from './turns.ts';
-import type { JobContext, JobHandler, JobRecord, JobType, JobsLog } from './types.ts';
+import type { JobContext, JobDone, JobHandler, JobRecord, JobType, JobsLog } from './types.ts';
 
-/** How often a running job's progress is written at most. */
-const progressSaveIntervalMs = 1000;
+/** Waits before a failed job is tried again: doubled from the least to the most. */
+export const retryWaitMs = { least: 200, most: 60_000 };
 
 export interface RunnerOptions {
   readonly storage: Storage;
@@ -14,19 +16,17 @@ export interface RunnerOptions {
   readonly log: JobsLog;
   readonly history: JobHistory;
   readonly handlers: Readonly<Record<JobType, JobHandler>>;
-  readonly nodeId: number;
-}
-
-export interface JobDone {
-  readonly job: JobRecord;
-  readonly durationMs: number;
+  /** Jobs that run at a time. */
+  readonly jobsMax: number;
+  /** Rejects with the signal's reason when that comes first. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 export interface Runner {
-  /** A new job. Rejects with what its handler threw, once that is recorded. */
-  start(jobType: JobType, table: StoredTable, signal?: AbortSignal): Promise<JobDone>;
-  /** The same for a job that an earlier process has left unfinished. */
-  restart(job: JobRecord): Promise<JobDone>;
+  /** Runs a job to its end. Rejects with what its handler threw at last, once that is recorded. */
+  run(job: JobRecord, given: StoredTable | undefined, signal?: AbortSignal): Promise<JobDone>;
+  /** False: it does not run and waits for nothing. */
+  cancel(jobId: bigint): boolean;
   setTables(tableById: (tableId: number) => StoredTable | undefined): void;
   close(): Promise<void>;
 }
@@ -44,39 +44,19 @@ async function unlessAborted(turn: Promise<unknown>, signal: AbortSignal): Promi
   }
 }
 
+/** `flush of chat.messages`, `backup`: a job in the log. */
+export function jobName({ jobType, namespace, tableName }: JobRecord): string {
+  return tableName === null ? jobType : `${jobType} of ${namespace}.${tableName}`;
+}
+
 export function createRunner(options: RunnerOptions): Runner {
-  const { storage, clock, log, history, handlers, nodeId } = options;
+  const { storage, clock, log, history, handlers, jobsMax, sleep } = options;
   const turns = createTurns();
+  const slots = createSlots(jobsMax);
   const closing = new AbortController();
   const working = new Set<Promise<unknown>>();
+  const cancels = new Map<bigint, AbortController>();
   let tableById: ((tableId: number) => StoredTable | undefined) | undefined;
-
-  /** Writes a job's progress to memory, and from time to time to the hot store. */
-  function progressOf(jobId: bigint): {
-    report: (fraction: number) => void;
-    settled(): Promise<void>;
-  } {
-    let savedAtMs = clock.monotonicMs();
-    let saving: Promise<void> | undefined;
-    return {
-      report(fraction) {
-        const job = history.get(jobId);
-        if (job?.status !== 'running') return;
-        const now = { ...job, progress: Math.min(1, Math.max(0, fraction)) };
-        history.remember(now);
-        if (saving !== undefined || clock.monotonicMs() - savedAtMs < progressSaveIntervalMs)
-          return;
-        savedAtMs = clock.monotonicMs();
-        saving = history
-          .save(now, { sync: false })
-          .catch((error: unknown) =>
-            log.warn({ err: error, jobId: String(jobId) }, "a job's progress was not saved"),
-          )
-          .finally(() => (saving = undefined));
-      },
-      settled: async () => saving,
-    };
-  }
 
   /** The end of a job is told even when it can not be written: the work itself is done, or has failed for its own reason. */
   async function saveEnd(job: JobRecord): Promise<void> {
@@ -90,99 +70,145 @@ export function createRunner(options: RunnerOptions): Runner {
     }
   }
 
-  async function run(
+  function tableOf(job: JobRecord, given: StoredTable | undefined): StoredTable | undefined {
+    const { tableId, namespace, tableName, jobType } = job;
+    const table =
+      tableById === undefined || tableId === null ? given : (tableById(tableId) ?? undefined);
+    if (table === undefined && handlers[jobType].withoutTable !== true) {
+      throw new PgError(
+        SqlState.undefinedTable,
+        `table "${namespace}.${tableName}" does not exist any more`,
+      );
+    }
+    return table;
+  }
+
+  /** One attempt, in its turn. */
+  async function attempt(
     queued: JobRecord,
     given: StoredTable | undefined,
-    cancel?: AbortSignal,
+    signal: AbortSignal,
   ): Promise<JobDone> {
     const { jobId, jobType, tableId } = queued;
-    const fields = { jobId: String(jobId) };
-    const name = `${queued.namespace}.${queued.tableName}`;
-    const what = `${jobType} of ${name}`;
-    const signal =
-      cancel === undefined ? closing.signal : AbortSignal.any([closing.signal, cancel]);
-    const waiting = turns.isTaken(tableId);
-    const turn = turns.take(tableId);
-    const progress = progressOf(jobId);
-    let record = queued;
+    const waiting = slots.full || (tableId !== null && turns.isTaken(tableId));
+    const turn = tableId === null ? undefined : turns.take(tableId);
+    const progress = saveProgress({ history, clock, log }, jobId);
+    let freeSlot: (() => void) | undefined;
     try {
-      if (waiting) await history.save(record, { sync: true });
-      await unlessAborted(turn, signal);
+      history.remember(queued);
+      if (waiting) await history.save(queued, { sync: true });
+      if (turn !== undefined) await unlessAborted(turn, signal);
+      freeSlot = await slots.take(signal);
       const startedMs = clock.monotonicMs();
-      const table = tableById === undefined ? given : tableById(tableId);
-      if (table === undefined) {
-        throw new PgError(SqlState.undefinedTable, `table "${name}" does not exist any more`);
-      }
-      const attempts = queued.attempts + 1;
-      record = { ...queued, status: 'running', startedAt: clock.now(), attempts, progress: 0 };
-      await history.save(record, { sync: true });
-      const context: JobContext = { storage, table, signal, onProgress: progress.report };
+      const table = tableOf(queued, given);
+      const running: JobRecord = {
+        ...queued,
+        status: 'running',
+        startedAt: clock.now(),
+        attempts: queued.attempts + 1,
+        progress: 0,
+      };
+      await history.save(running, { sync: true });
+      const { params } = running;
+      const { report: onProgress } = progress;
+      const context: JobContext = {
+        storage,
+        clock,
+        table,
+        job: running,
+        params,
+        signal,
+        onProgress,
+      };
       const { result, summary } = await handlers[jobType].run(context);
       await progress.settled();
-      record = { ...record, status: 'completed', finishedAt: clock.now(), progress: 1, result };
       const durationMs = clock.monotonicMs() - startedMs;
-      await saveEnd(record);
+      const job: JobRecord = {
+        ...running,
+        status: 'completed',
+        finishedAt: clock.now(),
+        progress: 1,
+        result,
+        errorMessage: null,
+      };
+      await saveEnd(job);
       log.info(
-        { ...fields, durationMs: Math.round(durationMs) },
-        `${what}: ${summary} in ${Math.round(durationMs)} ms`,
+        { jobId: String(jobId), durationMs: Math.round(durationMs) },
+        `${jobName(job)}: ${summary} in ${Math.round(durationMs)} ms`,
       );
-      return { job: record, durationMs };
-    } catch (thrown) {
-      await progress.settled();
-      // Whatever the handler makes of an interruption, its reason is what is told.
-      const error: unknown = signal.aborted ? signal.reason : thrown;
-      if (closing.signal.aborted) {
-        // Its record stays as it is: the next start runs it again.
-        log.info(fields, `${what} was interrupted by the server's stop`);
-        throw error;
-      }
-      const status = cancel?.aborted === true ? 'cancelled' : 'failed';
-      const { message } = reportOf(error);
-      const latest = history.get(jobId) ?? record;
-      await saveEnd({ ...latest, status, finishedAt: clock.now(), errorMessage: message });
-      if (status === 'cancelled') log.info(fields, `${what} was cancelled`);
-      else log.error({ ...fields, err: error }, `${what} failed: ${message}`);
-      throw error;
+      return { job, durationMs };
     } finally {
+      await progress.settled();
+      freeSlot?.();
       // At once when the turn has come; otherwise as soon as it comes.
-      void turn.then((end) => end());
+      void turn?.then((end) => end());
     }
   }
 
-  function track<T>(work: Promise<T>): Promise<T> {
-    const settled: Promise<void> = work.then(
-      () => forget(),
-      () => forget(),
-    );
-    const forget = (): void => void working.delete(settled);
-    working.add(settled);
-    return work;
+  async function run(
+    job: JobRecord,
+    given: StoredTable | undefined,
+    cancelled: AbortSignal,
+  ): Promise<JobDone> {
+    const { jobId, jobType } = job;
+    const fields = { jobId: String(jobId) };
+    const { attemptsMax = 1 } = handlers[jobType];
+    const signal = AbortSignal.any([closing.signal, cancelled]);
+    let queued = job;
+    let waitMs = retryWaitMs.least;
+    // An earlier process' attempts are not this one's failures.
+    for (let failures = 1; ; failures++) {
+      try {
+        return await attempt(queued, given, signal);
+      } catch (thrown) {
+        // Whatever the handler makes of an interruption, its reason is what is told.
+        const error: unknown = signal.aborted ? signal.reason : thrown;
+        if (closing.signal.aborted) {
+          // Its record stays as it is: the next start runs it again.
+          log.info(fields, `${jobName(job)} was interrupted by the server's stop`);
+          throw error;
+        }
+        const { message } = reportOf(error);
+        const latest = history.get(jobId) ?? queued;
+        if (cancelled.aborted || failures >= attemptsMax) {
+          const status = cancelled.aborted ? 'cancelled' : 'failed';
+          await saveEnd({ ...latest, status, finishedAt: clock.now(), errorMessage: message });
+          if (status === 'cancelled') log.info(fields, `${jobName(job)} was cancelled`);
+          else log.error({ ...fields, err: error }, `${jobName(job)} failed: ${message}`);
+          throw error;
+        }
+        queued = { ...latest, status: 'retrying', errorMessage: message };
+        await saveEnd(queued);
+        log.warn(
+          { ...fields, err: error, waitMs },
+          `${jobName(job)} failed and is tried again: ${message}`,
+        );
+        // An abort meanwhile is what the next attempt begins with.
+        await sleep(waitMs, signal).catch(() => undefined);
+        waitMs = Math.min(2 * waitMs, retryWaitMs.most);
+      }
+    }
   }
 
   return {
-    start(jobType, table, signal) {
-      const job: JobRecord = {
-        jobId: history.nextId(),
-        jobType,
-        tableId: table.tableId,
-        namespace: table.namespace,
-        tableName: table.name,
-        status: 'new',
-        createdAt: clock.now(),
-        startedAt: null,
-        finishedAt: null,
-        attempts: 0,
-        nodeId,
-        progress: 0,
-        result: null,
-        errorMessage: null,
+    run(job, given, signal) {
+      const cancel = new AbortController();
+      cancels.set(job.jobId, cancel);
+      const cancelled =
+        signal === undefined ? cancel.signal : AbortSignal.any([cancel.signal, signal]);
+      const work = run(job, given, cancelled);
+      const forget = (): void => {
+        cancels.delete(job.jobId);
+        working.delete(settled);
       };
-      return track(run(job, table, signal));
+      const settled: Promise<void> = work.then(forget, forget);
+      working.add(settled);
+      return work;
     },
-    restart(job) {
-      const queued: JobRecord = { ...job, status: job.status === 'new' ? 'new' : 'retrying' };
-      history.remember(queued);
-      return track(run(queued, undefined));
+    cancel(jobId) {
+      const cancel = cancels.get(jobId);
+      cancel?.abort(new PgError(SqlState.queryCanceled, 'canceling job due to user request'));
+      return cancel !== undefined;
     },
     setTables: (lookup) => {
       tableById = lookup;

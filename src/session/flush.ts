@@ -56,7 +56,10 @@ export async function flushTable(
     throw notSupported('FLUSH of a stream table', {
       hint: 'Its rows go when their time to live ends.',
     });
-  const done = await engine.jobs.flush(table.stored, { signal: session.signal });
+  const done = await engine.jobs.flush(table.stored, {
+    signal: session.signal,
+    requestedBy: roles.name,
+  });
   const row = [
     done.jobId,
     BigInt(done.rowsFlushed),

@@ -175,7 +175,7 @@ export function createTransaction(
     } finally {
       finish(true);
     }
-    await openDdl?.cleanUp();
+    openDdl?.cleanUp();
   };
 
   /** 23505 for a key that another transaction's commit has taken meanwhile. */

@@ -47,6 +47,9 @@ export interface StoredTable {
   readonly indexes: readonly StoredIndex[];
 }
 
+/** What is left to know of a table that is dropped. */
+export type DroppedTable = Pick<StoredTable, 'tableId' | 'namespace' | 'name' | 'kind'>;
+
 /** Whose rows: one user's (user tables), everyone's (shared and stream tables: `''`), or all users' at once. */
 export type Scope = { readonly kind: 'one'; readonly userId: string } | { readonly kind: 'all' };
 
@@ -353,8 +356,11 @@ export interface StorageStats {
 export interface Storage {
   readonly locks: LockManager;
   begin(options?: TransactionOptions): StorageTransaction;
-  /** Committed meta entries under a prefix, in key order. */
-  meta(prefix: string): Promise<[key: string, value: Uint8Array][]>;
+  /** Committed meta entries under a prefix, in key order; `reverse`: the last ones first, `limit`: no more than so many. */
+  meta(
+    prefix: string,
+    options?: { readonly reverse?: boolean; readonly limit?: number },
+  ): Promise<[key: string, value: Uint8Array][]>;
   /** The hot part of a scan only (with the transaction's overlay), for the columnar executor. */
   scanHot(
     transaction: StorageTransaction,
@@ -371,8 +377,14 @@ export interface Storage {
     table: StoredTable,
     options: { readonly onProgress?: (fraction: number) => void; readonly signal?: AbortSignal },
   ): Promise<FlushResult>;
-  /** Removes everything of a dropped or truncated table: hot rows, indexes, manifest, files, folders. Repeats safely. */
-  dropTable(table: Pick<StoredTable, 'tableId' | 'namespace' | 'name' | 'kind'>): Promise<void>;
+  /**
+   * Removes everything of a dropped table: hot rows, indexes, manifest, files, folders. Repeats safely.
+   * @throws 58030 for files that can't be removed, once all the rest is gone
+   */
+  dropTable(
+    table: DroppedTable,
+    options?: { readonly onProgress?: (fraction: number) => void },
+  ): Promise<{ readonly files: number; readonly bytes: number }>;
   /** Builds a new index's entries from existing rows inside the transaction; reports the first conflict of a unique one. */
   buildIndex(
     transaction: StorageTransaction,

@@ -69,6 +69,8 @@ const job: JobRecord = {
   tableId: 1,
   namespace: 'chat',
   tableName: 'messages',
+  requestedBy: null,
+  params: null,
   status: 'completed',
   createdAt: 1n,
   startedAt: 2n,

@@ -1,10 +1,11 @@
+import { assert } from '../../base/index.ts';
 import type { JobHandler } from '../types.ts';
-
-const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
+import { count } from './words.ts';
 
 /** Repeatable: rows that an interrupted flush had moved already are cold, and are not moved again. */
 export const flushHandler: JobHandler = {
   async run({ storage, table, signal, onProgress }) {
+    assert(table !== undefined, 'the runner has looked for the table');
     const { rows, users, files, bytes } = await storage.flush(table, { signal, onProgress });
     const ofUsers = table.kind === 'user' ? ` of ${count(users, 'user')}` : '';
     return {

@@ -1,7 +1,8 @@
 import type { FilesDuckdb } from '../cold/duck.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 import { metaKey } from '../keys/keyspace.ts';
-import { manifestOf, removeMoved, removeTable, removeTruncated } from '../tiered/cleaning.ts';
+import { manifestOf, removeMoved, removeTruncated } from '../tiered/cleaning.ts';
+import { dropTable } from '../tiered/drop-table.ts';
 import { estimateRows, rowsMeasured } from '../tiered/estimates.ts';
 import { tableStats, tableUsers } from '../tiered/figures.ts';
 import { flushTable } from '../tiered/flush.ts';
@@ -48,10 +49,10 @@ export function makeStorage(
   return {
     locks: engine.locks,
     begin: (options) => beginTransaction(engine, options),
-    async meta(prefix) {
+    async meta(prefix, options) {
       const from = metaKey(prefix);
       const out: [string, Uint8Array][] = [];
-      const cursor = store.scan({ from, to: prefixEnd(from) });
+      const cursor = store.scan({ from, to: prefixEnd(from), ...options });
       try {
         for (;;) {
           const entries = await cursor.next(1000);
@@ -100,7 +101,8 @@ export function makeStorage(
           options,
         );
       }),
-    dropTable: (table) => inTurn(table.tableId, () => removeTable(engine, table.tableId, coldRoot)),
+    dropTable: (table, { onProgress } = {}) =>
+      inTurn(table.tableId, () => dropTable(engine, table, coldRoot, onProgress)),
     evictExpired: (table) => evictExpired(engine, engine.runtime(table)),
     stats: (table) => tableStats(engine, engine.runtime(table)),
     estimateRows: (table, scope) => estimateRows(engine, engine.runtime(table), scope),

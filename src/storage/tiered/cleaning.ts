@@ -7,7 +7,6 @@ import {
   bulkKey,
   fileKey,
   scopePrefix,
-  tableKeyspaces,
   tablePrefix,
   tablePrefixBytes,
 } from '../keys/keyspace.ts';
@@ -254,32 +253,5 @@ export async function removeEmptyFolders(coldRoot: string, folder: string): Prom
     } catch {
       return;
     }
-  }
-}
-
-/** Removes everything that is kept under a table's id. The manifest goes last, so that a repetition still finds the files. */
-export async function removeTable(
-  engine: Engine,
-  tableId: number,
-  coldRoot: string,
-): Promise<void> {
-  const files = await manifestOf(engine, tableId);
-  await engine.faults('drop: before files');
-  await removeFiles(coldRoot, files);
-  await engine.faults('drop: files removed');
-  for (const keyspace of tableKeyspaces)
-    await removeWhere(engine, tablePrefix(keyspace, tableId), () => true);
-  for (const [bulkId, record] of engine.bulks) {
-    if (record.committed === null || !record.tables.includes(tableId)) continue;
-    const tables = record.tables.filter((id) => id !== tableId);
-    await engine.sequencer.submit({
-      sync: true,
-      takesSeq: false,
-      write(writer) {
-        if (tables.length > 0) writer.put(bulkKey(bulkId), encodeRecord({ ...record, tables }));
-        else writer.delete(bulkKey(bulkId));
-      },
-    });
-    engine.bulks.set(bulkId, { ...record, tables });
   }
 }

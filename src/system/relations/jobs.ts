@@ -24,7 +24,10 @@ export const jobs: SystemRelation = {
     const owned = new Set(tables.filter(owns).map((table) => table.stored.tableId));
     return sources.jobs
       .list()
-      .filter((job) => viewer.seesAll || owned.has(job.tableId))
+      .filter(
+        ({ tableId, requestedBy }) =>
+          viewer.seesAll || requestedBy === viewer.role || (tableId !== null && owned.has(tableId)),
+      )
       .map((job) => [
         job.jobId,
         job.jobType,

@@ -1,0 +1,149 @@
+import { rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { PgError, SqlState } from '../../base/index.ts';
+import type { ManifestEntry } from '../cold/manifest.ts';
+import { decodeManifestEntry } from '../cold/manifest.ts';
+import type { Engine } from '../engine.ts';
+import { prefixEnd } from '../keys/buffer.ts';
+import { Keyspace, bulkKey, fileKey, tableKeyspaces, tablePrefix } from '../keys/keyspace.ts';
+import { encodeRecord } from '../records.ts';
+import { removeWhere } from '../txn/bulk.ts';
+import type { DroppedTable } from '../types.ts';
+import { removeEmptyFolders } from './cleaning.ts';
+
+/** Files that are removed, and then unlisted, at a time. */
+const filesPerStep = 256;
+/** The part of the work that files are, for the progress. */
+const filesShare = 0.9;
+
+export interface DropResult {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+interface Failures {
+  count: number;
+  first: { readonly path: string; readonly error: NodeJS.ErrnoException } | undefined;
+}
+
+/**
+ * Removes everything that is kept under a table's id. A file's manifest entry goes after the file, so that a repetition finds
+ * what is left. Goes on past files that can't be removed.
+ * @throws 58030 naming the first of them, once all the rest is gone
+ */
+export async function dropTable(
+  engine: Engine,
+  { tableId, namespace, name }: DroppedTable,
+  coldRoot: string,
+  onProgress: (fraction: number) => void = () => undefined,
+): Promise<DropResult> {
+  await engine.faults('drop: before files');
+  const known = await countFiles(engine, tableId);
+  const failures: Failures = { count: 0, first: undefined };
+  const removed = { files: 0, bytes: 0 };
+  for await (const entries of listed(engine, tableId)) {
+    const gone = await removeStep(engine, coldRoot, entries, failures);
+    removed.files += gone.length;
+    for (const { bytes } of gone) removed.bytes += bytes;
+    onProgress((filesShare * (removed.files + failures.count)) / Math.max(1, known));
+  }
+  await engine.faults('drop: files removed');
+  for (const keyspace of tableKeyspaces) {
+    const ofFiles = keyspace === Keyspace.manifest || keyspace === Keyspace.bloom;
+    if (ofFiles && failures.count > 0) continue;
+    await removeWhere(engine, tablePrefix(keyspace, tableId), () => true);
+  }
+  await forgetBulks(engine, tableId);
+  const { count, first } = failures;
+  if (first === undefined) return removed;
+  throw new PgError(
+    SqlState.ioError,
+    `could not remove ${count} file${count === 1 ? '' : 's'} of dropped table "${namespace}.${name}": ${first.error.code ?? ''} ${first.path}`,
+    { hint: 'It is tried again until it succeeds.' },
+  );
+}
+
+async function countFiles(engine: Engine, tableId: number): Promise<number> {
+  const from = tablePrefix(Keyspace.manifest, tableId);
+  const cursor = engine.store.scan({ from, to: prefixEnd(from), values: false });
+  let count = 0;
+  try {
+    for (;;) {
+      const entries = await cursor.next(4096);
+      if (entries.length === 0) return count;
+      count += entries.length;
+    }
+  } finally {
+    await cursor.close();
+  }
+}
+
+async function* listed(engine: Engine, tableId: number): AsyncGenerator<readonly ManifestEntry[]> {
+  const from = tablePrefix(Keyspace.manifest, tableId);
+  const cursor = engine.store.scan({ from, to: prefixEnd(from) });
+  try {
+    for (;;) {
+      const entries = await cursor.next(filesPerStep);
+      if (entries.length === 0) return;
+      yield entries.map(([, value]) => decodeManifestEntry(value, 'a manifest entry'));
+    }
+  } finally {
+    await cursor.close();
+  }
+}
+
+/** Removes some files, then their folders that are empty by now, then their entries; returns those that are gone. */
+async function removeStep(
+  engine: Engine,
+  coldRoot: string,
+  entries: readonly ManifestEntry[],
+  failures: Failures,
+): Promise<ManifestEntry[]> {
+  const outcomes = await Promise.allSettled(
+    entries.map((entry) => rm(engine.cold.path(entry), { force: true })),
+  );
+  const gone = entries.filter((entry, i) => {
+    const outcome = outcomes[i]!;
+    if (outcome.status === 'fulfilled') return true;
+    failures.count++;
+    failures.first ??= { path: entry.path, error: outcome.reason as NodeJS.ErrnoException };
+    return false;
+  });
+  const folders = new Set(gone.map((entry) => dirname(engine.cold.path(entry))));
+  // One folder for each user, then what is above them once.
+  const emptied = await Promise.allSettled([...folders].map((folder) => rmdir(folder)));
+  const parents = new Set(
+    [...folders].flatMap((folder, i) =>
+      emptied[i]!.status === 'fulfilled' ? [dirname(folder)] : [],
+    ),
+  );
+  for (const parent of parents) await removeEmptyFolders(coldRoot, parent);
+  await engine.sequencer.submit({
+    sync: false,
+    takesSeq: false,
+    write(writer) {
+      for (const { tableId, userId, fileId } of gone) {
+        writer.delete(fileKey(Keyspace.manifest, tableId, userId, fileId));
+        writer.delete(fileKey(Keyspace.bloom, tableId, userId, fileId));
+      }
+    },
+  });
+  return gone;
+}
+
+/** Bulk transactions need their record no more for rows of this table. */
+async function forgetBulks(engine: Engine, tableId: number): Promise<void> {
+  for (const [bulkId, record] of engine.bulks) {
+    if (record.committed === null || !record.tables.includes(tableId)) continue;
+    const tables = record.tables.filter((id) => id !== tableId);
+    await engine.sequencer.submit({
+      sync: true,
+      takesSeq: false,
+      write(writer) {
+        if (tables.length > 0) writer.put(bulkKey(bulkId), encodeRecord({ ...record, tables }));
+        else writer.delete(bulkKey(bulkId));
+      },
+    });
+    engine.bulks.set(bulkId, { ...record, tables });
+  }
+}
