@@ -37,12 +37,13 @@ function readJson(path) {
 }
 
 function install(reason) {
-  console.log(`pgtide: installing packages with npm ci (${reason}) …`);
+  // stdout belongs to what runs then: `pgtide … --json | jq`.
+  console.error(`pgtide: installing packages with npm ci (${reason}) …`);
   const underNpm = process.env.npm_execpath;
   const [command, first] = underNpm ? [process.execPath, [underNpm]] : ['npm', []];
   const done = spawnSync(command, [...first, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 2, 2],
     shell: !underNpm && process.platform === 'win32',
   });
   if (done.status !== 0) {
@@ -64,7 +65,8 @@ function endWithParent(child) {
   }, 200);
 }
 
-function run(args) {
+/** Runs `args` under the project's Node and ends this process as that one ends. */
+export function run(args) {
   const child = spawn(nodeBinary, args, {
     stdio: 'inherit',
     env: { ...process.env, PATH: `${join(modules, '.bin')}${delimiter}${process.env.PATH ?? ''}` },
@@ -80,12 +82,17 @@ function run(args) {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+/** Installs what is missing. */
+export function prepare() {
   const wanted = readJson(join(root, 'package-lock.json'));
   const reason =
     reasonToInstall(wanted, readJson(join(modules, '.package-lock.json'))) ??
     (existsSync(nodeBinary) ? undefined : 'its Node is missing');
   if (reason !== undefined) install(reason);
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  prepare();
   const args = process.argv.slice(2);
   if (args.length > 0) run(args);
 }

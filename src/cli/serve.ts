@@ -1,9 +1,7 @@
 import { Command } from 'commander';
-import { pino } from 'pino';
 import { PgError } from '../base/index.ts';
 import { ConfigError, addConfigFlags, configFlags, readConfig } from '../config/index.ts';
 import type { Config } from '../config/index.ts';
-import { startServer } from '../server.ts';
 
 /** `pgtide serve`: runs until SIGTERM or SIGINT, then drains. Exit 0 after a clean stop, 1 with one line on stderr else. */
 export const serve: Command = addConfigFlags(new Command('serve'))
@@ -18,6 +16,9 @@ export const serve: Command = addConfigFlags(new Command('serve'))
   });
 
 async function run(config: Config): Promise<void> {
+  // The engines are loaded for the server alone; the other commands start without them.
+  const { startServer } = await import('../server.ts');
+  const { pino } = await import('pino');
   // Logs go to stderr, so that stdout holds the ready line alone.
   // In them `pid` is a session's number, as in system.sessions; so pino's own, the process's, stays out.
   const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));

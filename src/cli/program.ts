@@ -1,0 +1,73 @@
+/** The `pgtide` command: its sub-commands, how it reads its arguments, and what it exits with (errors.ts). */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { ExitCode, reportError } from './errors.ts';
+import { serve } from './serve.ts';
+
+const groups: readonly { readonly heading: string; readonly commands: readonly Command[] }[] = [
+  { heading: 'Server:', commands: [serve] },
+];
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+/** Errors in commander's words and ours look alike, and no command ends the process by itself. */
+function configure(command: Command): void {
+  command
+    .exitOverride()
+    .showHelpAfterError(false)
+    .configureOutput({
+      outputError: (text, write) => {
+        const line = text
+          .trimEnd()
+          .replace(/^error: /, '')
+          .replaceAll('\n', ' ');
+        write(`pgtide: ${line}\n`);
+      },
+    });
+  for (const child of command.commands) configure(child);
+}
+
+export function createProgram(): Command {
+  const program = new Command('pgtide')
+    .description(
+      'PostgreSQL to every client; per-user tables, hot rows in LevelDB, cold rows in Parquet',
+    )
+    .version(version(), '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText(
+      'after',
+      `
+Every command has examples in its own help: pgtide help <command>`,
+    );
+  for (const { heading, commands } of groups) {
+    for (const command of commands) program.addCommand(command.helpGroup(heading));
+  }
+  configure(program);
+  return program;
+}
+
+/** Whoever reads the output may have enough of it (`pgtide tables | head`): that is no error to tell of. */
+function endOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(ExitCode.brokenPipe);
+      throw error;
+    });
+  }
+}
+
+/** Runs the command line; sets the exit code. */
+export async function run(argv: readonly string[]): Promise<void> {
+  endOnBrokenPipe();
+  try {
+    await createProgram().parseAsync([...argv]);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return reportError(error);
+    // Commander has said what it had to say. Help that was asked for is no error.
+    process.exitCode = error.exitCode === 0 ? ExitCode.done : ExitCode.usage;
+  }
+}
