@@ -352,6 +352,48 @@ export interface StorageStats {
   readonly files: number;
 }
 
+/** What a rewrite makes of rows: values parallel to the columns of the table that they go to. */
+export interface RowRewriter {
+  /** @throws what a value that has no form there, or a constraint, is refused with */
+  live(rows: readonly StoredRow[]): Promise<readonly Row[]>;
+  /** Soft-deleted rows; undefined: the row has no form there, and goes. */
+  deleted(rows: readonly StoredRow[]): Promise<readonly (Row | undefined)[]>;
+}
+
+export interface RewriteOptions {
+  /** Default: values stay as they are, and columns that `from` lacks get their missing value. */
+  readonly rewriter?: RowRewriter | undefined;
+  /** 0 to 1; an estimate. */
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface BackupOptions {
+  /** Absolute. The folder must not exist, or be empty. */
+  readonly path: string;
+  /** Whose backup it is: with the same token an interrupted one is begun again in its folder, a complete one is found. */
+  readonly token: string;
+  /** Meta entries that stay out. */
+  readonly without?: (metaKey: string) => boolean;
+  /** Meta key that is there while a table exists; files of others are about to be removed, and stay out. */
+  readonly tableMetaKey: (tableId: number) => string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (fraction: number) => void;
+}
+
+export interface BackupResult {
+  readonly path: string;
+  /** The last commit that is in it. */
+  readonly commitSeq: number;
+  /** Tables with files. */
+  readonly tables: number;
+  readonly hotEntries: number;
+  readonly files: number;
+  readonly coldRows: number;
+  /** Of all files of the backup. */
+  readonly bytes: number;
+}
+
 /** The whole storage engine, as sessions and jobs use it. */
 export interface Storage {
   readonly locks: LockManager;
@@ -372,10 +414,17 @@ export interface Storage {
     table: StoredTable,
     options: Pick<ScanOptions, 'scope' | 'predicates'>,
   ): Promise<ColdScan>;
-  /** Moves committed hot rows to Parquet, crash-ordered as architecture.md says. */
+  /**
+   * Moves committed hot rows to Parquet, crash-ordered as architecture.md says. With `userIds` (user tables only) those users' rows
+   * alone, at a cost that does not depend on the others'.
+   */
   flush(
     table: StoredTable,
-    options: { readonly onProgress?: (fraction: number) => void; readonly signal?: AbortSignal },
+    options: {
+      readonly userIds?: readonly string[];
+      readonly onProgress?: (fraction: number) => void;
+      readonly signal?: AbortSignal;
+    },
   ): Promise<FlushResult>;
   /**
    * Removes everything of a dropped table: hot rows, indexes, manifest, files, folders. Repeats safely.
@@ -392,14 +441,16 @@ export interface Storage {
     index: StoredIndex,
   ): Promise<UniqueConflict | undefined>;
   /**
-   * Copies the rows of `from` inside the transaction to `to`, which has another primary key, no row yet and a table id of its
-   * own. Columns and indexes are `to`'s; the rows of `from` stay for whoever drops it. Both tiers are read, hot rows are written.
-   * Tells the first row that has no place: its key is taken, or it has no value for a column (the id) of the key.
+   * Copies the rows of `from` inside the transaction to `to`, which has another primary key or other columns, no row yet and a
+   * table id of its own. The rows of `from` stay for whoever drops it. Both tiers are read a batch at a time, hot rows are written,
+   * ahead of the commit when there are many. Tells the first row that has no place: its key is taken, or it has no value for a
+   * column (the id) of the key.
    */
   rewriteTable(
     transaction: StorageTransaction,
     from: StoredTable,
     to: StoredTable,
+    options?: RewriteOptions,
   ): Promise<{ conflict: UniqueConflict } | { nullColumn: number } | undefined>;
   /**
    * Removes what no transaction sees any more: keys that a flush has moved, rows and files that a truncate has hidden. It is
@@ -429,6 +480,11 @@ export interface Storage {
   caughtUp(): Promise<void>;
   /** Rises with each commit that touches the table (or its flush); for caches of hot rows. */
   tableVersion(tableId: number): number;
+  /**
+   * Writes all of the storage as it is at one commit to a folder, while work goes on. Leaves nothing behind when it fails.
+   * @throws 22023, 55000 or 58P01 for a path that will not do, XX001 or 58P01 naming a file that is damaged or missing, 53100, 58030
+   */
+  backup(options: BackupOptions): Promise<BackupResult>;
   /** Resolves when no background work (lazy deletion after flush or truncate) is left. */
   idle(): Promise<void>;
   /**

@@ -3,7 +3,7 @@ import type { ScanNode } from '../../planner/nodes.ts';
 import { SystemColumn } from '../../planner/nodes.ts';
 import { columnForm } from '../../storage/cold/columns.ts';
 import { hasRowId, quoteName, systemColumns } from '../../storage/cold/layout.ts';
-import { fileGroups, missingLiteral, readParquet } from '../../storage/cold/relation.ts';
+import { columnSql, fileGroups, missingLiteral, readParquet } from '../../storage/cold/relation.ts';
 import type {
   ColdScan,
   ManifestFile,
@@ -188,14 +188,11 @@ async function coldSelect(
         return `${name === undefined ? 'CAST(NULL AS VARCHAR)' : `f.${quoteName(name)}`} AS ${columnName(attno)}`;
       }
       const column = stored.columns.find((candidate) => candidate.id === attno)!;
-      const name = group.names.get(attno);
-      if (name === undefined && !carriesMissing(column)) {
+      const written = columnSql(group, column, 'f.');
+      if (written === undefined && !carriesMissing(column)) {
         throw new NotShippable('a default that DuckDB cannot hold');
       }
-      const value =
-        name === undefined
-          ? missingLiteral(column.typeOid, column.typmod, column.missing)
-          : `f.${quoteName(name)}`;
+      const value = written ?? missingLiteral(column.typeOid, column.typmod, column.missing);
       return `${fromStored(value, column.typeOid)} AS ${columnName(attno)}`;
     });
     let without = '';

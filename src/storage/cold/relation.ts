@@ -3,34 +3,66 @@ import { requirePgType } from '../../types/registry.ts';
 import { defaultTypeContext } from '../../types/type.ts';
 import type { Value } from '../../types/value.ts';
 import { layoutOf } from '../tuple/codec.ts';
-import type { ManifestFile, ScanPredicate, StoredTable } from '../types.ts';
+import type { ManifestFile, ScanPredicate, StoredColumn, StoredTable } from '../types.ts';
 import { columnForm } from './columns.ts';
 import { duckLiteral } from './key-decode.ts';
 import { hasRowId, parquetNames, quoteName, quoteText, systemColumns } from './layout.ts';
 
+/** Files that one statement can read alike: their columns have the same names and types. */
+export interface FileGroup {
+  /** Column ids of the layout that wrote them, with the columns' names in the files. */
+  readonly names: ReadonlyMap<number, string>;
+  readonly paths: readonly string[];
+  /** Column ids whose type in the files is not that of the table's column now: what the files have. */
+  readonly formerTypes: ReadonlyMap<number, string>;
+}
+
 /**
- * Files grouped by the schema version that wrote them, each group with its columns' names: renames, drops and additions are
- * resolved here, so that DuckDB reads each file by its own plain names (which keeps its pruning; a `schema` map costs it).
+ * Files grouped by what the schema version that wrote them called and typed its columns: renames, drops, additions and types that
+ * have changed are resolved here, so that DuckDB reads each file by its own plain names (which keeps its pruning; a `schema` map
+ * costs it).
  */
 export function fileGroups(
   table: StoredTable,
   files: readonly ManifestFile[],
   paths: readonly string[],
-): { readonly names: ReadonlyMap<number, string>; readonly paths: readonly string[] }[] {
-  const groups = new Map<string, { names: ReadonlyMap<number, string>; paths: string[] }>();
+): readonly FileGroup[] {
+  const now = new Map(table.columns.map((column) => [column.id, parquetType(column)]));
+  const groups = new Map<string, FileGroup & { readonly paths: string[] }>();
   files.forEach((file, i) => {
     const layout = layoutOf(table, file.schemaVersion);
     const written = parquetNames(layout);
     const names = new Map(layout.map((column, at) => [column.id, written[at]!]));
-    const signature = JSON.stringify([...names]);
+    const formerTypes = new Map(
+      layout
+        .filter(({ id }) => now.has(id))
+        .map((column) => [column.id, parquetType(column)] as const)
+        .filter(([id, type]) => now.get(id) !== type),
+    );
+    const signature = JSON.stringify([[...names], [...formerTypes]]);
     let group = groups.get(signature);
     if (group === undefined) {
-      group = { names, paths: [] };
+      group = { names, paths: [], formerTypes };
       groups.set(signature, group);
     }
     group.paths.push(paths[i]!);
   });
   return [...groups.values()];
+}
+
+const parquetType = ({ typeOid, typmod }: StoredColumn): string =>
+  columnForm(typeOid, typmod).parquetType;
+
+/** A file's column as SQL, in the type that the table's column has now; undefined: the file lacks it. */
+export function columnSql(
+  { names, formerTypes }: FileGroup,
+  column: StoredColumn,
+  relation = '',
+): string | undefined {
+  const name = names.get(column.id);
+  if (name === undefined) return undefined;
+  const plain = `${relation}${quoteName(name)}`;
+  return formerTypes.has(column.id) ? `CAST(${plain} AS ${parquetType(column)})` : plain;
 }
 
 /** `read_parquet([…])` over absolute paths. */
@@ -66,7 +98,7 @@ export function coldSelect(
       return name === undefined ? undefined : quoteName(name);
     };
     const list = columns.map((column) => {
-      const name = nameOf(column.id);
+      const name = columnSql(group, column);
       const form = columnForm(column.typeOid, column.typmod);
       // A column that the file lacks reads as its missing value, which the caller fills in.
       return name === undefined ? `CAST(NULL AS ${form.stage.toString()})` : form.fromParquet(name);

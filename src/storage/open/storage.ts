@@ -19,11 +19,6 @@ import type { EngineParts } from './engine.ts';
 import type { FolderLock } from './folder-lock.ts';
 import { serialWork } from './serial.ts';
 
-/** What a table's rows are found by. */
-function keyOf({ tableId, primaryKey, indexes }: StoredTable): Partial<StoredTable> {
-  return { tableId, primaryKey, indexes };
-}
-
 /** The storage as its callers see it, over an opened engine. */
 export function makeStorage(
   parts: EngineParts,
@@ -71,12 +66,8 @@ export function makeStorage(
     },
     buildIndex: (transaction, table, index) =>
       buildIndex(internal(transaction), engine.runtime(table), index),
-    rewriteTable: (transaction, from, to) =>
-      rewriteTable(
-        internal(transaction),
-        engine.runtime({ ...to, ...keyOf(from) }),
-        engine.runtime(to),
-      ),
+    rewriteTable: (transaction, from, to, options) =>
+      rewriteTable(internal(transaction), engine.runtime(from), engine.runtime(to), options),
     vacuum: (table) =>
       inTurn(table.tableId, async () => {
         const { tableId } = table;

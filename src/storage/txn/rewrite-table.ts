@@ -3,10 +3,11 @@ import type { KeyBuffer } from '../keys/buffer.ts';
 import { keyText } from '../keys/buffer.ts';
 import { tablePrefixBytes } from '../keys/keyspace.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
+import { estimateRows } from '../tiered/estimates.ts';
 import { lookupHot } from '../tiered/point-read.ts';
 import { scanRows } from '../tiered/scan.ts';
 import { TupleFlag } from '../tuple/header.ts';
-import type { StoredRow, UniqueConflict } from '../types.ts';
+import type { RewriteOptions, RowRewriter, StoredRow, UniqueConflict } from '../types.ts';
 import { settleRuns } from './append-rows.ts';
 import { settleSpills, spillIfLarge } from './bulk.ts';
 import { scopeText } from './commit.ts';
@@ -25,10 +26,10 @@ export type RewriteFailure =
 const spillCheckRows = 512;
 
 /**
- * Copies the rows of a table, both tiers, into another one that has none yet and is keyed otherwise: what ALTER TABLE does
- * when the primary key changes. `from` has the columns of `to` and the former table's id and key. `_updated` stays, `_seq`
- * becomes the commit's. A soft-deleted row gives way to another with its new key, and goes when it has none. Like every bulk
- * load it writes ahead of its commit, so memory is bounded.
+ * Copies the rows of a table, both tiers, into another one that has none yet: what ALTER TABLE does when the primary key
+ * changes, or when columns get values that must be computed row by row. `_updated` stays, `_seq` becomes the commit's. A
+ * soft-deleted row gives way to another with its new key, and goes when it has none. Like every bulk load it writes ahead of its
+ * commit, so memory is bounded.
  *
  * The former table must not be written to by others until the commit, which checks that (40001).
  */
@@ -36,41 +37,61 @@ export async function rewriteTable(
   transaction: InternalTransaction,
   from: TableRuntime,
   to: TableRuntime,
+  { rewriter, onProgress, signal }: RewriteOptions = {},
 ): Promise<RewriteFailure | undefined> {
   const { state } = transaction;
   overlayOf(state, from.table);
   const context = await transaction.readContext();
   const target = rewriteTarget(state, to);
-  const everything = { scope: { kind: 'all' }, includeDeleted: true } as const;
-  let deleted = 0;
+  const everything = {
+    scope: { kind: 'all' },
+    includeDeleted: true,
+    ...(signal === undefined ? {} : { signal }),
+  } as const;
+  const expected = estimateRows(state.engine, from, everything.scope);
+  const { live, deleted } = rewriter ?? byColumnId(from, to);
+  let rowsDone = 0;
+  let deletedRows = 0;
   let nullColumn: number | undefined;
+  let conflict: UniqueConflict | undefined;
   context.reader.retain();
   try {
     context.reader.hot();
     state.unchangedSince ??= new Map();
     state.unchangedSince.set(from.table.tableId, context.reader.seq);
     for await (const rows of scanRows(context, from, everything)) {
-      for (let i = 0; i < rows.length; i++) {
-        const row = rows[i]!;
+      signal?.throwIfAborted();
+      const kept = rows.filter((row) => !row.deleted);
+      deletedRows += rows.length - kept.length;
+      const rewritten = await live(kept);
+      for (let i = 0; i < kept.length && conflict === undefined; i++) {
+        const row: StoredRow = { ...kept[i]!, values: rewritten[i]! };
         const missing = missingKeyColumn(to, row.values);
-        if (row.deleted) deleted++;
         // PostgreSQL builds the index before it looks for nulls: a duplicate is told first.
-        else if (missing !== undefined) nullColumn ??= missing;
+        if (missing !== undefined) nullColumn ??= missing;
         else {
           const putting = target.put(row);
-          const conflict = putting instanceof Promise ? await putting : putting;
-          if (conflict !== undefined) return { conflict };
+          conflict = putting instanceof Promise ? await putting : putting;
         }
         if (i % spillCheckRows === spillCheckRows - 1) await target.spill();
       }
+      // It builds it after all rows have been computed, though: what one of them is refused with is told before that.
+      if (conflict !== undefined && rewriter === undefined) return { conflict };
       await target.spill();
+      rowsDone += rows.length;
+      onProgress?.(Math.min(0.99, rowsDone / Math.max(expected, rowsDone, 1)));
     }
+    if (conflict !== undefined) return { conflict };
     if (nullColumn !== undefined) return { nullColumn };
-    if (deleted > 0) {
+    if (deletedRows > 0) {
       for await (const rows of scanRows(context, from, everything)) {
-        for (const row of rows) {
-          if (row.deleted && missingKeyColumn(to, row.values) === undefined) target.putDeleted(row);
-        }
+        const gone = rows.filter((row) => row.deleted);
+        const rewritten = await deleted(gone);
+        gone.forEach((row, i) => {
+          const values = rewritten[i];
+          if (values === undefined || missingKeyColumn(to, values) !== undefined) return;
+          target.putDeleted({ ...row, values });
+        });
       }
     }
     // What has been written ahead is younger than the statement's snapshot.
@@ -79,6 +100,18 @@ export async function rewriteTable(
   } finally {
     context.reader.release();
   }
+}
+
+/** Values as they are, in the other table's order. */
+function byColumnId({ table: from }: TableRuntime, { table: to }: TableRuntime): RowRewriter {
+  const positions = to.columns.map(({ id }) => from.columns.findIndex((one) => one.id === id));
+  const rewrite = (rows: readonly StoredRow[]): Promise<Row[]> =>
+    Promise.resolve(
+      rows.map(({ values }) =>
+        positions.map((position, i) => (position < 0 ? to.columns[i]!.missing : values[position]!)),
+      ),
+    );
+  return { live: rewrite, deleted: rewrite };
 }
 
 /** The id of the first column of the primary key in which the row has no value. */
