@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { serverFunctionDeclarations } from './server-functions.ts';
 
 /**
  * What every mirror holds besides the users' objects. The marker functions make `m._seq` resolve by PostgreSQL's attribute
@@ -13,7 +14,7 @@ const builtins: readonly string[] = [
   `create role tide_service nologin`,
   `create schema tide`,
   `grant usage on schema tide to public`,
-  `create function tide.flush(regclass) returns table (job_id bigint, rows_flushed bigint, users bigint, files bigint, bytes bigint, duration_ms double precision) language plpgsql volatile as 'begin return; end'`,
+  ...serverFunctionDeclarations,
   `create table tide.mirror_stamp (version bigint not null)`,
   `insert into tide.mirror_stamp values (0)`,
   `create schema system`,

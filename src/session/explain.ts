@@ -93,7 +93,7 @@ function describe(session: SessionState, planned: Planned, execution: Execution)
       return [`Executor: postgres (the statement as it is, in the ${planned.instance})`];
     case 'setConfig':
     case 'sleep':
-    case 'flush':
+    case 'serverFunction':
       return [`Session command: ${planned.kind}`];
   }
 }

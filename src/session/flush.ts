@@ -2,9 +2,9 @@ import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { FieldDescription } from '../analyzer/tree.ts';
 import type { CatalogTable } from '../catalog/types.ts';
 import { Oid } from '../types/oid.ts';
-import type { Value } from '../types/value.ts';
+import type { Row, Value } from '../types/value.ts';
 import { lockNamed } from './lock-named.ts';
-import type { SessionState, StatementResult } from './state.ts';
+import type { SessionState } from './state.ts';
 
 const columns: readonly (readonly [name: string, typeOid: number, typeSize: number])[] = [
   ['job_id', Oid.int8, 8],
@@ -28,12 +28,7 @@ export const flushFields: readonly FieldDescription[] = columns.map(
 );
 
 /** Flushes a table by its OID in the mirror (what `'chat.messages'::regclass` is). Owner or superuser only. */
-export async function flushTable(
-  session: SessionState,
-  relid: Value,
-  composite: boolean,
-  fields: readonly FieldDescription[],
-): Promise<StatementResult> {
+export async function flushTable(session: SessionState, relid: Value): Promise<Row> {
   const { engine, roles, transaction } = session;
   // What a statement before this one in the same message has changed is not committed yet.
   if (transaction.inBlock || transaction.hasChanges) {
@@ -60,7 +55,7 @@ export async function flushTable(
     signal: session.signal,
     requestedBy: roles.name,
   });
-  const row = [
+  return [
     done.jobId,
     BigInt(done.rowsFlushed),
     BigInt(done.users),
@@ -68,16 +63,6 @@ export async function flushTable(
     BigInt(done.bytes),
     done.durationMs,
   ];
-  const tag =
-    composite || fields !== flushFields ? (rows: number) => `SELECT ${rows}` : () => 'FLUSH TABLE';
-  if (!composite) return { kind: 'rowsNow', fields, rows: [row], tag };
-  const text = `(${row.join(',')})`;
-  return {
-    kind: 'rowsNow',
-    fields: fields.map((field) => ({ ...field, typeOid: Oid.text })),
-    rows: [[text]],
-    tag,
-  };
 }
 
 export function requireOwner(

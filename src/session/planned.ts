@@ -1,5 +1,7 @@
 import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { Analyzed, Expr, Query } from '../analyzer/tree.ts';
+import { serverFunctions } from '../catalog/server-functions.ts';
+import type { ServerFunctionName } from '../catalog/server-functions.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import type { SelectPlan } from '../planner/nodes.ts';
 import type { DmlPlan } from '../planner/plan-dml.ts';
@@ -21,8 +23,14 @@ export type Planned =
   | { readonly kind: 'setConfig'; readonly plan: SelectPlan }
   /** SELECT pg_sleep(…). */
   | { readonly kind: 'sleep'; readonly plan: SelectPlan }
-  /** SELECT … FROM tide.flush(…) and SELECT tide.flush(…). */
-  | { readonly kind: 'flush'; readonly plan: SelectPlan; readonly composite: boolean };
+  /** SELECT * FROM tide.f(…) and SELECT tide.f(…): the arguments. */
+  | {
+      readonly kind: 'serverFunction';
+      readonly name: ServerFunctionName;
+      readonly plan: SelectPlan;
+      /** In the select list, so that a row is one value. */
+      readonly composite: boolean;
+    };
 
 /** The select list's calls when the query is nothing but calls of one function: `SELECT f(…), f(…)`. */
 function onlyCallsOf(query: Query, name: string, catalog: CatalogSnapshot): Expr[] | undefined {
@@ -75,14 +83,12 @@ export function planStatement(
   if (sleep?.length === 1) {
     return { kind: 'sleep', plan: planSelect(selectOf(query, sleep), catalog, support) };
   }
-  const flush = flushArgument(query, catalog);
-  if (flush !== undefined) {
-    const plan = planSelect(
-      selectOf({ ...query, rtable: [], jointree: noFrom }, [asOid(flush.arg)]),
-      catalog,
-      support,
-    );
-    return { kind: 'flush', plan, composite: flush.composite };
+  const called = serverFunctionIn(query, catalog);
+  if (called !== undefined) {
+    const { name, args, composite } = called;
+    const withoutFrom = { ...query, rtable: [], jointree: noFrom };
+    const plan = planSelect(selectOf(withoutFrom, args.map(asOid)), catalog, support);
+    return { kind: 'serverFunction', name, plan, composite };
   }
   refuseFunctions(query, catalog);
   const plan = planSelect(query, catalog, support);
@@ -113,8 +119,11 @@ export function planStatement(
 
 const noFrom = { kind: 'from', items: [], quals: undefined } as const;
 
+const regclassOid = 2205;
+
 /** A regclass as the number that it is: our executors hold no values of that type. */
 function asOid(arg: Expr): Expr {
+  if (arg.typeOid !== regclassOid) return arg;
   if (arg.kind === 'const') return { ...arg, typeOid: Oid.oid };
   return {
     kind: 'relabel',
@@ -126,32 +135,42 @@ function asOid(arg: Expr): Expr {
   };
 }
 
-function flushArgument(
+/** A function of schema tide that the query is the call of. @throws 0A000 when there is one amid something else */
+function serverFunctionIn(
   query: Query,
   catalog: CatalogSnapshot,
-): { readonly arg: Expr; readonly composite: boolean } | undefined {
-  const isFlush = (expr: Expr | undefined): boolean =>
-    expr?.kind === 'func' && catalog.functionName(expr.funcId) === 'tide.flush';
-  const listed = onlyCallsOf(query, 'tide.flush', catalog);
-  if (listed?.length === 1) return { arg: listed[0]!, composite: true };
-  let called = false;
+):
+  | {
+      readonly name: ServerFunctionName;
+      readonly args: readonly Expr[];
+      readonly composite: boolean;
+    }
+  | undefined {
+  let found: ServerFunctionName | undefined;
   walk(query, (expr) => {
-    if (isFlush(expr)) called = true;
+    const name = expr.kind === 'func' ? catalog.functionName(expr.funcId) : undefined;
+    if (name?.startsWith('tide.') !== true) return;
+    const bare = name.slice('tide.'.length);
+    if (Object.hasOwn(serverFunctions, bare)) found = bare as ServerFunctionName;
   });
-  if (!called) return undefined;
+  if (found === undefined) return undefined;
+  const qualified = `tide.${found}`;
+  const listed = query.targetList.length === 1 ? onlyCallsOf(query, qualified, catalog) : undefined;
+  if (listed !== undefined) return { name: found, args: listed, composite: true };
   const [rte] = query.rtable;
   const expr = rte?.rteKind === 'function' ? rte.functions[0]?.expr : undefined;
+  const { returns } = serverFunctions[found];
+  const width = typeof returns === 'string' ? 1 : returns.length;
   const plain =
     query.rtable.length === 1 &&
-    isFlush(expr) &&
+    expr?.kind === 'func' &&
+    catalog.functionName(expr.funcId) === qualified &&
     query.jointree.quals === undefined &&
     query.sortClause.length === 0 &&
-    query.targetList.length === 6 &&
+    query.targetList.length === width &&
     query.targetList.every((entry, i) => entry.expr.kind === 'var' && entry.expr.attno === i + 1);
-  if (!plain || expr?.kind !== 'func') {
-    throw notSupported('tide.flush() other than as SELECT * FROM tide.flush(…)');
-  }
-  return { arg: expr.args[0]!, composite: false };
+  if (!plain) throw notSupported(`${qualified}() other than as SELECT * FROM ${qualified}(…)`);
+  return { name: found, args: expr.args, composite: false };
 }
 
 /** Nothing that may run long or return many rows: no function in FROM, no set-returning function, no sub-query. */

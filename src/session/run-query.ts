@@ -7,10 +7,10 @@ import type { DmlPlan } from '../planner/plan-dml.ts';
 import type { SelectPlan } from '../planner/nodes.ts';
 import type { Execution } from '../executor/run-plan.ts';
 import { collectPlan, runPlan, runPlanSync } from '../executor/run-plan.ts';
+import { Oid } from '../types/oid.ts';
 import type { Row, Value } from '../types/value.ts';
 import type { RawParameters } from './bind-params.ts';
 import { createExecution } from './context.ts';
-import { flushTable } from './flush.ts';
 import { lockTables, lockTablesNow, tablesAreFree, tableUses } from './lock-tables.ts';
 import { mirrorOf } from './mirror-access.ts';
 import type { Planned } from './planned.ts';
@@ -18,6 +18,7 @@ import type { PgliteSession } from '../pglite/index.ts';
 import { freshPlan, validPlan } from './prepare.ts';
 import { refuseRowLocks } from './row-locks.ts';
 import { runVerbatim } from './run-verbatim.ts';
+import { recordText, returnsRows, runServerFunction } from './server-functions.ts';
 import type { Prepared, SessionState, StatementResult } from './state.ts';
 
 /** What a query is run with. */
@@ -183,9 +184,17 @@ export async function runQuery(
       await sleep(Number(seconds) * 1000, session.signal);
       return { kind: 'rowsNow', fields, rows: [['']], tag: selectTag };
     }
-    case 'flush': {
-      const [table] = await onlyRow(planned.plan, executionOf(session, prepared, input));
-      return flushTable(session, table ?? null, planned.composite, fields);
+    case 'serverFunction': {
+      const args = await onlyRow(planned.plan, executionOf(session, prepared, input));
+      const rows = await runServerFunction(session, planned.name, args);
+      if (!planned.composite || !returnsRows(planned.name))
+        return { kind: 'rowsNow', fields, rows, tag: selectTag };
+      return {
+        kind: 'rowsNow',
+        fields: fields.map((field) => ({ ...field, typeOid: Oid.text })),
+        rows: rows.map((row) => [recordText(row)]),
+        tag: selectTag,
+      };
     }
     default:
       return unreachable(planned, 'planned statement');

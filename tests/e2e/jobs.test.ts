@@ -49,3 +49,55 @@ test('a flush that was running when the server died runs again at the next start
     await server.remove();
   }
 });
+
+test('a job is cancelled by those who may', async () => {
+  const server = await startServerProcess();
+  try {
+    const owner = await connect(server);
+    await owner.query(
+      `CREATE TABLE big AS SELECT n AS id, md5(n::text) AS t FROM generate_series(1, 300000) AS n;
+       CREATE ROLE eve LOGIN`,
+    );
+    const flushed = owner.query('FLUSH TABLE big').then(
+      () => 'flushed',
+      (error: pg.DatabaseError) => error.code,
+    );
+    const watcher = await connect(server);
+    await expect
+      .poll(async () => (await watcher.query('SELECT status FROM system.jobs')).rows, {
+        interval: 5,
+        timeout: 10_000,
+      })
+      .toEqual([{ status: 'running' }]);
+    await watcher.query('SET ROLE eve');
+    await expect(watcher.query('SELECT tide.cancel_job(1)')).rejects.toMatchObject({
+      code: '42501',
+    });
+    await watcher.query('RESET ROLE');
+    expect((await watcher.query('SELECT tide.cancel_job(1) AS done')).rows).toEqual([
+      { done: true },
+    ]);
+    expect(await flushed).toBe('57014');
+    expect((await watcher.query('SELECT status, error_message FROM system.jobs')).rows).toEqual([
+      { status: 'cancelled', error_message: 'canceling job due to user request' },
+    ]);
+    expect((await watcher.query('SELECT * FROM tide.cancel_job(1)')).rows).toEqual([
+      { cancel_job: false },
+    ]);
+    expect((await watcher.query('SELECT tide.cancel_job(NULL)')).rows).toEqual([
+      { cancel_job: null },
+    ]);
+    await expect(watcher.query('SELECT tide.cancel_job(99)')).rejects.toMatchObject({
+      code: '42704',
+      message: 'job 99 does not exist',
+    });
+    expect((await watcher.query('SELECT count(*)::int FROM big')).rows).toEqual([
+      { count: 300_000 },
+    ]);
+    expect((await watcher.query("SELECT tide.flush('big')")).rows).toEqual([
+      { flush: expect.stringMatching(/^\(2,300000,0,1,\d+,[\d.]+\)$/) as string },
+    ]);
+  } finally {
+    await server.remove();
+  }
+});

@@ -1,9 +1,11 @@
 import { PgError, SqlState, notSupported } from '../../base/index.ts';
-import type { Statement, UtilityStatement } from '../../sql/index.ts';
+import type { DdlStatement, Statement, UtilityStatement } from '../../sql/index.ts';
+import { auditDdl, tableChanges, tablesAs } from '../audit.ts';
 import { copyFrom } from '../copy-from.ts';
 import { copyTo } from '../copy-to.ts';
 import { declareCursor } from '../cursor/declare.ts';
 import { closeCursor, fetchFrom } from '../cursor/fetch.ts';
+import { findTable } from '../ddl-locks.ts';
 import { runDdl } from '../ddl.ts';
 import { explain } from '../explain.ts';
 import { flushFields, flushTable } from '../flush.ts';
@@ -44,15 +46,18 @@ async function dispatch(
     case 'transaction':
       return runTransactionStatement(session, statement);
     case 'ddl':
-      return statement.truncate === undefined
-        ? runDdl(session, statement)
-        : truncate(session, statement.truncate);
+      return runAudited(session, statement);
     case 'copy':
       return statement.kind === 'copyFrom'
         ? copyFrom(session, statement)
         : copyTo(session, statement);
     case 'tide':
-      return flushTable(session, await relidOf(session, statement.table), false, flushFields);
+      return {
+        kind: 'rowsNow',
+        fields: flushFields,
+        rows: [await flushTable(session, await relidOf(session, statement.table))],
+        tag: () => statement.tag,
+      };
     case 'utility':
       return runUtilityKind(session, statement, input);
     case 'cursor':
@@ -63,6 +68,26 @@ async function dispatch(
     case 'query':
       throw new PgError(SqlState.internalError, 'a query is not a utility statement');
   }
+}
+
+/** A change of the catalog, put down in the same commit. */
+async function runAudited(
+  session: SessionState,
+  statement: DdlStatement,
+): Promise<StatementResult> {
+  const { transaction } = session;
+  const before = transaction.catalog;
+  const { truncate: truncated } = statement;
+  if (truncated !== undefined) {
+    const result = await truncate(session, truncated);
+    const tables = truncated.tables.flatMap((name) => findTable(session, name) ?? []);
+    auditDdl(session, statement, statement.tag, tablesAs('truncated', tables));
+    return result;
+  }
+  const result = await runDdl(session, statement);
+  const tag = result.kind === 'done' ? result.tag : statement.tag;
+  auditDdl(session, statement, tag, tableChanges(before, transaction.catalog));
+  return result;
 }
 
 async function runUtilityKind(
