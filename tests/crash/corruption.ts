@@ -5,12 +5,13 @@
 import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PgError, SqlState, manualClock } from '../../src/base/index.ts';
+import { PgError, SqlState, assert, manualClock } from '../../src/base/index.ts';
+import type { HotStore } from '../../src/storage/hot/types.ts';
 import type { Storage } from '../../src/storage/index.ts';
 import { openStorage } from '../../src/storage/index.ts';
 import { soundRecords } from '../../src/storage/hot/level-log.ts';
 import { testTable } from '../../src/storage/testing.ts';
-import { allRows, inTransaction } from '../../src/storage/testing-folder.ts';
+import { allRows } from '../../src/storage/testing-folder.ts';
 import type { Scope, StoredTable } from '../../src/storage/types.ts';
 import { Oid } from '../../src/types/oid.ts';
 import type { Random } from './random.ts';
@@ -47,11 +48,15 @@ const ids = 60;
 const sequenceId = 7;
 const clock = manualClock(1_000_000_000n);
 
-const open = (dataDir: string): Promise<Storage> => openStorage({ dataDir, clock });
+const open = (
+  dataDir: string,
+  wrapStore: (store: HotStore) => HotStore = (store) => store,
+): Promise<Storage> => openStorage({ dataDir, clock, options: { wrapStore } });
 
-/** One commit that touches everything, in a way of its own for each `n`. */
+/** One commit that touches everything, in a way of its own for each `n`: one of three does not wait for its sync. */
 async function commit(storage: Storage, n: number): Promise<void> {
-  await inTransaction(storage, async (transaction) => {
+  const transaction = storage.begin();
+  try {
     const id = n % ids;
     const [old] = (await allRows(transaction, shared, { scope: of('') })).filter(
       (row) => row.values[0] === id,
@@ -62,10 +67,15 @@ async function commit(storage: Storage, n: number): Promise<void> {
     else await transaction.update(shared, old, values);
     for (const userId of users)
       await transaction.insert(user, userId, [n, `${userId} ${n % 9} ${'x'.repeat(n % 40)}`]);
-    await transaction.insert(keyless, '', [n, `row ${n}`]);
+    // Large enough now and then that records of the log cross its blocks.
+    await transaction.insert(keyless, '', [n, `row ${n} ${'y'.repeat(n % 5 === 0 ? 9000 : 0)}`]);
     transaction.putMeta('catalog/state', Buffer.from(`state ${n}`));
     transaction.putMeta(`jobs/${n % 4}`, Buffer.from(`job ${n}`));
-  });
+  } catch (error) {
+    await transaction.rollback();
+    throw error;
+  }
+  await transaction.commit({ sync: n % 3 !== 0 });
   storage.sequences.nextval(sequenceId);
 }
 
@@ -173,6 +183,32 @@ interface Folder {
   readonly answers: Answers;
   /** Answers after each commit that is in the last log: what is right when its end was cut off. */
   readonly earlier: readonly Answers[];
+  /** Of each record of the last log: whether all before it was on disk when it was written. */
+  readonly afterSync: readonly boolean[];
+}
+
+/** Puts down of each batch that is written whether those before it had been synced. */
+function watchSyncs(store: HotStore, afterSync: boolean[]): HotStore {
+  let synced = true;
+  return {
+    ...store,
+    batch() {
+      const batch = store.batch();
+      return {
+        put: batch.put,
+        delete: batch.delete,
+        require: batch.require,
+        get operations() {
+          return batch.operations;
+        },
+        write(options) {
+          afterSync.push(synced);
+          synced = options.sync;
+          return batch.write(options);
+        },
+      };
+    },
+  };
 }
 
 /** Data folders with rows in logs, tables and files of both tiers, once closed and once as after a crash. */
@@ -201,7 +237,8 @@ async function makeFolders(root: string, asked: Questions): Promise<Folder[]> {
   await storage.flush(user, {});
   await storage.idle();
   await storage.close();
-  storage = await open(dataDir);
+  const afterSync: boolean[] = [];
+  storage = await open(dataDir, (store) => watchSyncs(store, afterSync));
   await storage.idle();
   const earlier: Answers[] = [await answersOf(storage, asked)];
   for (let i = 0; i < 25; i++) {
@@ -213,8 +250,20 @@ async function makeFolders(root: string, asked: Questions): Promise<Folder[]> {
   await cp(dataDir, crashed, { recursive: true });
   await storage.close();
   return [
-    { dataDir, closed: true, answers: await reopened(root, dataDir, asked), earlier: [] },
-    { dataDir: crashed, closed: false, answers: await reopened(root, crashed, asked), earlier },
+    {
+      dataDir,
+      closed: true,
+      answers: await reopened(root, dataDir, asked),
+      earlier: [],
+      afterSync: [],
+    },
+    {
+      dataDir: crashed,
+      closed: false,
+      answers: await reopened(root, crashed, asked),
+      earlier,
+      afterSync,
+    },
   ];
 }
 
@@ -233,8 +282,6 @@ const damages = ['bit', 'byte', 'zeros', 'truncate', 'last byte', 'delete', 'app
 interface Damage {
   readonly file: string;
   readonly what: string;
-  /** The first byte that is not what it was. */
-  readonly at: number;
 }
 
 /** Damages the file; undefined when nothing has changed by it. */
@@ -245,17 +292,17 @@ async function damage(folder: string, file: string, random: Random): Promise<Dam
   const at = random.below(Math.max(1, bytes.length));
   if (what === 'delete') {
     await rm(path);
-    return { file, what, at: 0 };
+    return { file, what };
   }
   if (what === 'append') {
     await writeFile(path, Buffer.concat([bytes, Buffer.from(random.next().toString())]));
-    return { file, what, at: bytes.length };
+    return { file, what };
   }
   if (bytes.length === 0) return undefined;
   if (what === 'truncate' || what === 'last byte') {
     const left = what === 'truncate' ? at : bytes.length - 1;
     await truncate(path, left);
-    return { file, what: `${what} to ${left} of ${bytes.length}`, at: left };
+    return { file, what: `${what} to ${left} of ${bytes.length}` };
   }
   const before = Buffer.from(bytes);
   if (what === 'bit') bytes[at]! ^= 1 << random.below(8);
@@ -263,7 +310,7 @@ async function damage(folder: string, file: string, random: Random): Promise<Dam
   else bytes.fill(0, at, Math.min(bytes.length, at + 1 + random.below(512)));
   if (before.equals(bytes)) return undefined;
   await writeFile(path, bytes);
-  return { file, what: `${what} at ${at} of ${bytes.length}`, at };
+  return { file, what: `${what} at ${at} of ${bytes.length}` };
 }
 
 /** Codes of errors that tell of damage. */
@@ -336,14 +383,23 @@ function withoutSequence(answers: Answers): Answers {
   return new Map([...answers].filter(([name]) => name !== 'the sequence'));
 }
 
-/** Whether the file is the last log and has no whole record after the damage: what a crash may leave too. */
-async function isTornEnd(folder: Folder, done: Damage): Promise<boolean> {
-  if (folder.closed || !done.file.endsWith('.log')) return false;
-  if (done.what.startsWith('truncate') || done.what.startsWith('last byte')) return true;
-  const ends = [...soundRecords(await readFile(join(folder.dataDir, done.file)))].map(
-    (record) => record.end,
-  );
-  return done.at >= (ends.at(-2) ?? 0);
+/**
+ * Whether a crash may leave the same: the file is the last log, and no record that was written when all before it had been synced
+ * is whole behind the first that is not.
+ */
+async function isTornEnd(folder: Folder, copy: string, { file, what }: Damage): Promise<boolean> {
+  if (folder.closed || !file.endsWith('.log') || what === 'delete') return false;
+  const before = await readFile(join(folder.dataDir, file));
+  const after = await readFile(join(copy, file));
+  const records = [...soundRecords(before)];
+  // A sync may have been under way as the files were copied.
+  assert(records.length <= folder.afterSync.length, 'a batch for each record');
+  const whole = records.map(({ end }, n) => {
+    const start = records[n - 1]?.end ?? 0;
+    return before.subarray(start, end).equals(after.subarray(start, end));
+  });
+  const broken = whole.indexOf(false);
+  return broken < 0 || !whole.some((is, n) => is && n > broken && folder.afterSync[n]!);
 }
 
 /** Throws for a case that is neither detected nor harmless. Returns how often each outcome was found, by kind of file. */
@@ -354,35 +410,37 @@ export async function runCorruption(
   const root = await mkdtemp(join(tmpdir(), 'pgtide-corruption-'));
   const counts = new Map<string, Map<Found, number>>();
   const asked = questions();
-  try {
-    const folders = await makeFolders(root, asked);
-    for (let i = 0; i < cases; i++) {
-      const random = seededRandom(`${seed}/${i}`);
-      const folder = folders[i % folders.length]!;
-      // A kind of file first: there are many of some and one of others.
-      const byKind = await filesByKind(folder.dataDir);
-      const kinds = [...byKind.keys()].filter((one) => random.chance(0.1) || !idle.has(one));
-      const kind = random.pick(kinds);
-      const file = random.pick(byKind.get(kind)!);
-      const copy = join(root, 'damaged');
-      await cp(folder.dataDir, copy, { recursive: true });
-      const done = await damage(copy, file, random);
-      if (done !== undefined) {
-        let found: Found;
-        try {
-          found = await judge(copy, folder, done, await isTornEnd(folder, done), asked);
-        } catch (error) {
-          throw new Error(`case ${i} of seed ${seed}`, { cause: error });
-        }
-        const of = counts.get(kind) ?? new Map<Found, number>();
-        of.set(found, (of.get(found) ?? 0) + 1);
-        counts.set(kind, of);
+  const folders = await makeFolders(root, asked);
+  for (let i = 0; i < cases; i++) {
+    const random = seededRandom(`${seed}/${i}`);
+    const folder = folders[i % folders.length]!;
+    // The kinds take turns: there are many files of some and one of others.
+    const byKind = await filesByKind(folder.dataDir);
+    const kinds = [...byKind.keys()].toSorted();
+    const ofUse = kinds.filter((one) => !idle.has(one));
+    const turn = Math.floor(i / folders.length) % ofUse.length;
+    const kind = random.chance(0.05) ? random.pick(kinds) : ofUse[turn]!;
+    const file = random.pick(byKind.get(kind)!.toSorted());
+    const copy = join(root, 'damaged');
+    await cp(folder.dataDir, copy, { recursive: true });
+    const done = await damage(copy, file, random);
+    if (done !== undefined) {
+      let found: Found;
+      try {
+        found = await judge(copy, folder, done, await isTornEnd(folder, copy, done), asked);
+      } catch (error) {
+        // The folders stay: a log's bytes depend on when its asynchronous commits were synced.
+        throw new Error(`case ${i} of seed ${seed}, ${folder.dataDir} is what was damaged`, {
+          cause: error,
+        });
       }
-      await rm(copy, { recursive: true });
+      const of = counts.get(kind) ?? new Map<Found, number>();
+      of.set(found, (of.get(found) ?? 0) + 1);
+      counts.set(kind, of);
     }
-  } finally {
-    await rm(root, { recursive: true, force: true });
+    await rm(copy, { recursive: true });
   }
+  await rm(root, { recursive: true, force: true });
   return counts;
 }
 

@@ -80,24 +80,16 @@ export function soundEnd(log: Buffer): number {
   return end;
 }
 
-/** Sound records after the damage at `from`: in its block wherever they start, as no length can be trusted there, and in later ones. */
+/** Sound records after the damage at `from`, wherever they start: where it ends is not known, and no length in it can be trusted. */
 export function* laterRecords(log: Buffer, from: number): Generator<LogRecord> {
-  const blockEnd = (Math.floor(from / blockBytes) + 1) * blockBytes;
-  for (let at = from + 1; at < Math.min(blockEnd, log.length); at++) {
+  for (let at = from + 1; at < log.length;) {
     const fragment = fragmentAt(log, at);
-    if (fragment === undefined) continue;
+    if (fragment === undefined) {
+      at++;
+      continue;
+    }
     const record = recordAt(log, at);
     if (record !== undefined) yield record;
-    at = fragment.end - 1;
-  }
-  const firstBlock = (Math.floor(from / blockBytes) + 1) * blockBytes;
-  for (let block = firstBlock; block < log.length; block += blockBytes) {
-    for (let at = block; at < block + blockBytes;) {
-      const fragment = fragmentAt(log, nextStart(at));
-      if (fragment === undefined) break;
-      const record = recordAt(log, at);
-      if (record !== undefined) yield record;
-      at = fragment.end;
-    }
+    at = fragment.end;
   }
 }
