@@ -15,6 +15,7 @@ import {
   PgError,
   SqlState,
 } from './base/index.ts';
+import { openAudit } from './audit/index.ts';
 import { openCatalog } from './catalog/catalog.ts';
 import type { MirrorConnection } from './catalog/mirror.ts';
 import { mirrorSetup } from './catalog/setup.ts';
@@ -22,6 +23,7 @@ import type { Config } from './config/index.ts';
 import { createFallback } from './executor/fallback.ts';
 import { createExecutors } from './executor/index.ts';
 import { dropParams, openJobs } from './jobs/index.ts';
+import { createLiveQueries } from './live/index.ts';
 import type { Listener } from './net/index.ts';
 import { createListener } from './net/index.ts';
 import { startRecoverable } from './recovery/recovery.ts';
@@ -50,6 +52,8 @@ export interface ServerHooks {
   readonly faults?: Faults;
   /** Puts something of theirs around the hot store. */
   readonly wrapStore?: (store: HotStore) => HotStore;
+  /** Told what all sessions share, at the start and after each recovery. */
+  readonly onEngine?: (engine: Engine) => void;
 }
 
 const dayMicros = 86_400_000_000n;
@@ -144,6 +148,14 @@ async function openBackend(
       retentionMicros: BigInt(config.jobRetentionDays) * dayMicros,
     });
     closers.push(() => jobs.close());
+    const audit = await openAudit({
+      storage,
+      clock,
+      log,
+      retentionDays: config.auditRetentionDays,
+    });
+    closers.push(() => audit.close());
+    const live = createLiveQueries();
     const catalog = await openCatalog({
       storage,
       locks: storage.locks,
@@ -209,13 +221,18 @@ async function openBackend(
         }),
         jobs,
         sessions,
+        live,
+        audit,
         config,
       }),
       jobs,
       sessions,
+      live,
+      audit,
       logMinDurationStatementMs: config.logMinDurationStatementMs,
       materializeLimitRows: config.materializeLimitRows,
     };
+    hooks.onEngine?.(engine);
     return {
       sessions: sessionHandler(engine),
       onFailure: (listener) => {

@@ -14,6 +14,7 @@ import type { StoredRow } from '../storage/types.ts';
 import { createExecution } from './context.ts';
 import { findTable, openDdlWith } from './ddl-locks.ts';
 import { requireOwner } from './flush.ts';
+import { endLiveQueries } from './live-drops.ts';
 import { withMirror } from './mirror-access.ts';
 import { inSource, qualified } from './names.ts';
 import { prepareStatement } from './prepare.ts';
@@ -100,6 +101,7 @@ export async function runDdl(
     });
   for (const notice of notices) session.notice(notice);
   await restartAlteredSequence(session, ddl, statement);
+  endLiveQueries(session, statement, before);
   const changes = changesSince(before, transaction.catalog);
   await storage.newest(async () => {
     for (const [former, changed] of changes) await fillNewColumns(session, former, changed);

@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
 import type { Analyzer } from '../analyzer/index.ts';
+import type { Audit } from '../audit/index.ts';
 import type { Clock, RandomBytes } from '../base/index.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Executors } from '../executor/run-plan.ts';
 import type { RowSource } from '../executor/types.ts';
 import type { Jobs } from '../jobs/index.ts';
+import type { LiveQueries } from '../live/index.ts';
 import type { PgliteHandle, PgliteSession } from '../pglite/index.ts';
 import type { ExecutorSupport } from '../planner/plan-select.ts';
 import type { Storage } from '../storage/types.ts';
@@ -41,6 +43,8 @@ export interface Engine {
   readonly virtualRows: VirtualRows;
   readonly jobs: Jobs;
   readonly sessions: SessionRegistry;
+  readonly live: LiveQueries;
+  readonly audit: Audit;
   /** Statements at least this long are logged with their text, milliseconds; -1: none. */
   readonly logMinDurationStatementMs: number;
   readonly materializeLimitRows: number;

@@ -1,4 +1,5 @@
 import { PgError, SqlState } from '../base/index.ts';
+import { auditAllUsersAtStart } from './audit.ts';
 import type { SessionHandler, StartupParameters } from './connection.ts';
 import type { Engine } from './engine.ts';
 import { sharedMirror } from './mirror-access.ts';
@@ -87,6 +88,8 @@ export function sessionHandler(engine: Engine): SessionHandler {
           'permission denied to set parameter "tide.user_id"',
         );
       }
+      if (given.get('tide.scope') === 'all' && roles.bypassRowSecurity)
+        await auditAllUsersAtStart(engine, client, given.get('tide.user_id'));
       const settings = createSettings(given);
       return createSession({
         defaults: await settingDefaults(engine),

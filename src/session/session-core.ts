@@ -2,6 +2,7 @@ import { PgError, SqlState, assert, reportOf } from '../base/index.ts';
 import type { Report } from '../base/index.ts';
 import type { Statement } from '../sql/index.ts';
 import { createAdvisoryLocks } from './advisory-locks.ts';
+import { auditDenied } from './audit.ts';
 import type { ClientInfo, Output } from './connection.ts';
 import { createConstraintQueue } from '../executor/dml/constraint-events/queue.ts';
 import { joinConstraints } from './constraints.ts';
@@ -10,6 +11,7 @@ import { createCursors } from './cursor/cursors.ts';
 import { mayWrite } from './cursor/may-write.ts';
 import type { Engine } from './engine.ts';
 import { asUser } from './execute-as.ts';
+import { createLiveDrops } from './live-drops.ts';
 import { mirrorOf } from './mirror-access.ts';
 import type { ResultReader } from './portal.ts';
 import { readResult } from './portal.ts';
@@ -93,6 +95,8 @@ export function createSessionCore(parts: SessionParts): SessionCore {
   let controller = new AbortController();
   let busy = false;
   let queryText = '';
+  /** The command that runs; empty while it is being prepared. */
+  let queryTag = '';
   let timer: NodeJS.Timeout | undefined;
   let idleTimer: NodeJS.Timeout | undefined;
   let transactionTimer: NodeJS.Timeout | undefined;
@@ -114,6 +118,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       () => transaction.owner,
       (report) => state.notice(report),
     ),
+    liveDrops: createLiveDrops(engine.live, transaction),
     prepared: new Map(),
     portals: createSlotMap(),
     get cursors() {
@@ -276,6 +281,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     beginStatement: (text) => {
       busy = true;
       queryText = text;
+      queryTag = '';
       if (controller.signal.aborted) controller = new AbortController();
       state.statementTime = engine.clock.now();
       stopTimer();
@@ -309,6 +315,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     },
     run: async (prepared, input) => {
       const { statement } = prepared;
+      queryTag = statement?.tag ?? '';
       refuseInFailed(statement);
       transaction.start();
       if (!roleIsFresh()) await refreshRole();
@@ -366,6 +373,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
         engine.log.error({ err: error, pid: processId, statement: queryText }, what);
       }
       core.copying = undefined;
+      if (error instanceof PgError) auditDenied(state, error, queryTag || firstWord(queryText));
       try {
         await transaction.fail();
       } catch (rollbackError) {
@@ -413,6 +421,11 @@ const withoutSnapshot: ReadonlySet<string> = new Set([
   'lock',
   'setConstraints',
 ]);
+
+/** What a statement that nothing is known of yet is called. */
+function firstWord(text: string): string {
+  return /[a-z]+/i.exec(text)?.[0].toUpperCase() ?? '';
+}
 
 const severities = ['DEBUG', 'LOG', 'NOTICE', 'WARNING', 'ERROR'];
 

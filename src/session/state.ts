@@ -8,6 +8,7 @@ import type { RawParameters } from './bind-params.ts';
 import type { ClientInfo, Output } from './connection.ts';
 import type { Cursors, OpenCursor } from './cursor/cursors.ts';
 import type { Engine } from './engine.ts';
+import type { LiveDrops } from './live-drops.ts';
 import type { Planned } from './planned.ts';
 import type { RoleFacts } from './roles.ts';
 import type { SettingsStore } from './settings.ts';
@@ -125,6 +126,7 @@ export interface SessionState {
   readonly portals: SlotMap<string, Portal>;
   readonly cursors: Cursors;
   readonly advisory: AdvisoryLocks;
+  readonly liveDrops: LiveDrops;
   /** The message being run has more statements than this one, all in one implicit transaction. */
   severalStatements: boolean;
   roles: RoleFacts;

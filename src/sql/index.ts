@@ -8,11 +8,13 @@
  *
  * To debug: `parse(text).map((statement) => statement.text)` shows what PostgreSQL will see.
  */
+export { ddlObjectNames } from './ddl-objects.ts';
 export { ddlLockTargets, isConcurrent } from './ddl-locks.ts';
 export type { DdlLockTarget } from './ddl-locks.ts';
 export { liftLiterals, withParameters } from './literals.ts';
 export type { LiftedText, NumberLiteral, NumberType } from './literals.ts';
 export { parse } from './parse.ts';
+export { withoutPasswords } from './passwords.ts';
 export { parseCached, parsedBefore } from './parse-cache.ts';
 export type * from './statement.ts';
 export type { TableKind } from './sugar.ts';

@@ -45,6 +45,8 @@ export interface StoredTable {
   readonly primaryKeyName?: string;
   /** Secondary indexes; a stream's primary key is one of them. */
   readonly indexes: readonly StoredIndex[];
+  /** Where files that are written from now on go; undefined: below the data folder's `cold/`. */
+  readonly tablespaceId?: number;
 }
 
 /** What is left to know of a table that is dropped. */
@@ -310,8 +312,10 @@ export interface ManifestFile {
   readonly fileId: number;
   readonly tableId: number;
   readonly userId: string;
-  /** Relative to the data folder's `cold/`. */
+  /** Relative to the root of its tablespace's location, or to the data folder's `cold/`. */
   readonly path: string;
+  /** undefined: below the data folder's `cold/`. The file may be elsewhere than new ones of its table go. */
+  readonly tablespaceId?: number;
   readonly rows: number;
   readonly bytes: number;
   /** CRC-32 of the whole file, hexadecimal. */

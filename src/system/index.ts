@@ -12,8 +12,10 @@
  */
 import { assert } from '../base/index.ts';
 import type { VirtualRows } from '../session/engine.ts';
+import { auditLog } from './relations/audit-log.ts';
 import { files } from './relations/files.ts';
 import { jobs } from './relations/jobs.ts';
+import { liveQueries } from './relations/live-queries.ts';
 import { locks } from './relations/locks.ts';
 import { namespaces } from './relations/namespaces.ts';
 import { sessions } from './relations/sessions.ts';
@@ -27,8 +29,10 @@ import { viewOf } from './view.ts';
 export type { SystemSources } from './types.ts';
 
 const relations: readonly SystemRelation[] = [
+  auditLog,
   files,
   jobs,
+  liveQueries,
   locks,
   namespaces,
   sessions,

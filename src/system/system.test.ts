@@ -93,6 +93,33 @@ const session = {
   query: "select 'secret of bob'",
 } as const;
 
+const liveQuery = {
+  queryId: 1n,
+  processId: 1,
+  role: 'reader',
+  userId: 'ann',
+  text: 'select 1',
+  tableIds: new Set([1]),
+  startedAt: 5n,
+};
+
+const auditEntry = {
+  auditId: 1n,
+  at: 6n,
+  kind: 'schema',
+  action: 'DROP TABLE',
+  role: 'reader',
+  sessionUser: null,
+  userId: 'ann',
+  processId: 1,
+  remoteAddress: '127.0.0.1',
+  objectType: 'table',
+  objectName: 'chat.old',
+  tables: [{ id: 8, name: 'chat.old', change: 'dropped' }],
+  statement: 'drop table chat.old',
+  detail: null,
+} as const;
+
 const locks = createLockManager();
 const ofReader = locks.owner(locks.backend(1));
 const ofOwner = locks.owner(locks.backend(2));
@@ -120,6 +147,8 @@ function read(name: string, viewer: Viewer): Promise<readonly Row[]> {
       locks,
     },
     jobs: { list: () => [job, { ...job, jobId: 2n, tableId: 99, tableName: 'dropped' }] },
+    live: { list: () => [liveQuery, { ...liveQuery, queryId: 2n, userId: 'bob' }] },
+    audit: { list: async () => [auditEntry, { ...auditEntry, auditId: 2n, userId: 'bob' }] },
     sessions: { list: () => [{ ...session, processId: 2, user: 'owner' }, session] },
     config: { dataDir: '/data', port: 5454, materializeLimitRows: 77 },
   });
@@ -254,6 +283,18 @@ test('locks are of one role’s own sessions, and never tell a row’s key', asy
     1n,
     nobody,
   ]);
+});
+
+test('live queries and audit entries are of one role and user id', async () => {
+  expect(await column('live_queries', all, 3)).toEqual(['ann', 'bob']);
+  const live = [1n, 1, 'reader', 'ann', 'select 1', '["chat.messages"]', 5n];
+  expect(await read('live_queries', reader)).toEqual([live]);
+  expect(await read('live_queries', stranger)).toEqual([]);
+  expect(await column('audit_log', all, 6)).toEqual(['ann', 'bob']);
+  const [entry, ...more] = await read('audit_log', reader);
+  expect(entry?.slice(0, 5)).toEqual([1n, 6n, 'schema', 'DROP TABLE', 'reader']);
+  expect(more).toEqual([]);
+  expect(await read('audit_log', stranger)).toEqual([]);
 });
 
 test('settings tell where the data is only to those who see all', async () => {

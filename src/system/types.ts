@@ -1,5 +1,7 @@
+import type { Audit } from '../audit/index.ts';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import type { Jobs } from '../jobs/index.ts';
+import type { LiveQueries } from '../live/index.ts';
 import type { Engine, Viewer } from '../session/engine.ts';
 import type { SessionRegistry } from '../session/registry.ts';
 import type { Storage } from '../storage/types.ts';
@@ -24,6 +26,8 @@ export interface SystemSources {
   };
   readonly jobs: Pick<Jobs, 'list'>;
   readonly sessions: Pick<SessionRegistry, 'list'>;
+  readonly live: Pick<LiveQueries, 'list'>;
+  readonly audit: Pick<Audit, 'list'>;
   /** Asked about rights and namespaces, which only PostgreSQL knows. */
   readonly mirror: () => Pick<Engine['mirror'], 'query'>;
   /** The server's options as started with, by name (`dataDir`). */

@@ -1,4 +1,5 @@
 import { PgError, SqlState, notSupported } from '../../base/index.ts';
+import { auditAllUsers } from '../audit.ts';
 import { characteristicSettings, isCharacteristic } from '../characteristics.ts';
 import { currentRole, sessionUser, showSetting } from '../context.ts';
 import { mirrorOf } from '../mirror-access.ts';
@@ -85,6 +86,8 @@ export async function applySetting(
       );
     }
     const canonical = await checkSetting(access, settings.forPostgres, lower, value);
+    if (lower === 'tide.scope' && canonical === 'all' && settings.get(lower) !== 'all')
+      await auditAllUsers(session);
     settings.set(lower, canonical, local);
   }
   if (lower === 'role' || lower === 'session_authorization') {

@@ -1,11 +1,14 @@
+import { dirname } from 'node:path';
+import { backup } from '../backup/backup.ts';
 import type { FilesDuckdb } from '../cold/duck.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 import { metaKey } from '../keys/keyspace.ts';
-import { manifestOf, removeMoved, removeTruncated } from '../tiered/cleaning.ts';
+import { manifestOf, removeTruncated } from '../tiered/cleaning.ts';
 import { dropTable } from '../tiered/drop-table.ts';
 import { estimateRows, rowsMeasured } from '../tiered/estimates.ts';
 import { tableStats, tableUsers } from '../tiered/figures.ts';
 import { flushTable } from '../tiered/flush.ts';
+import { removeMoved } from '../tiered/remove-moved.ts';
 import { scanHotRows } from '../tiered/hot-scan.ts';
 import { coldScan } from '../tiered/scan.ts';
 import { evictExpired } from '../tiered/evict.ts';
@@ -31,7 +34,7 @@ export function makeStorage(
   /** Flush, drop and cleaning of one table take turns. */
   const inTurn = serialWork();
   const clean = (tableId: number): Promise<void> =>
-    inTurn(tableId, () => removeTruncated(engine, tableId, coldRoot));
+    inTurn(tableId, () => removeTruncated(engine, tableId));
   const internal = (transaction: StorageTransaction): InternalTransaction =>
     transaction as InternalTransaction;
 
@@ -71,7 +74,7 @@ export function makeStorage(
     vacuum: (table) =>
       inTurn(table.tableId, async () => {
         const { tableId } = table;
-        await removeTruncated(engine, tableId, coldRoot);
+        await removeTruncated(engine, tableId);
         if (latestView(engine).tableRecord(engine.tableState(tableId)).moving)
           await removeMoved(engine, tableId);
       }),
@@ -83,7 +86,7 @@ export function makeStorage(
     flush: (table, options) =>
       inTurn(table.tableId, async () => {
         // A truncate's leftovers go first: an index entry without a row must mean one thing.
-        await removeTruncated(engine, table.tableId, coldRoot);
+        await removeTruncated(engine, table.tableId);
         return await flushTable(
           engine,
           engine.runtime(table),
@@ -93,7 +96,7 @@ export function makeStorage(
         );
       }),
     dropTable: (table, { onProgress } = {}) =>
-      inTurn(table.tableId, () => dropTable(engine, table, coldRoot, onProgress)),
+      inTurn(table.tableId, () => dropTable(engine, table, onProgress)),
     evictExpired: (table) => evictExpired(engine, engine.runtime(table)),
     stats: (table) => tableStats(engine, engine.runtime(table)),
     estimateRows: (table, scope) => estimateRows(engine, engine.runtime(table), scope),
@@ -116,6 +119,11 @@ export function makeStorage(
       await sequencer.submit({ sync: false, takesSeq: false, write: () => undefined });
     },
     tableVersion: (tableId) => engine.tableState(tableId).version,
+    backup: (options) =>
+      backup(
+        { engine, sequences, dataDir: dirname(coldRoot), holdFiles: () => () => undefined },
+        options,
+      ),
     async idle() {
       await parts.idle();
     },
