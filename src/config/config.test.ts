@@ -31,10 +31,16 @@ test('help', () => {
                                             (default: -1, env: PGTIDE_LOG_MIN_DURATION_STATEMENT_MS)
       --materialize-limit-rows <rows>       start value of tide.materialize_limit: rows that one statement may
                                             copy to PGlite (default: 1000000, env: PGTIDE_MATERIALIZE_LIMIT_ROWS)
+      --max-jobs <count>                    jobs (flush, drop, compaction, …) that run at a time (default: 4, env:
+                                            PGTIDE_MAX_JOBS)
+      --job-retention-days <days>           how long system.jobs keeps ended jobs (default: 30, env:
+                                            PGTIDE_JOB_RETENTION_DAYS)
       --hot-cache-mib <MiB>                 memory for blocks of the hot tier (default: 64, env:
                                             PGTIDE_HOT_CACHE_MIB)
       --duckdb-memory-mib <MiB>             memory that columnar execution may use (default: 1024, env:
                                             PGTIDE_DUCKDB_MEMORY_MIB)
+      --audit-retention-days <days>         how long system.audit_log keeps its entries; 0 is for ever (default:
+                                            365, env: PGTIDE_AUDIT_RETENTION_DAYS)
       --duckdb-threads <count>              threads for columnar execution; 0 is one for each core (default: 0,
                                             env: PGTIDE_DUCKDB_THREADS)
       -h, --help                            display help for command

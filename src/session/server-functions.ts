@@ -3,6 +3,7 @@ import type { ServerFunctionName } from '../catalog/server-functions.ts';
 import { serverFunctions } from '../catalog/server-functions.ts';
 import type { JobRecord } from '../jobs/index.ts';
 import type { Row } from '../types/value.ts';
+import { auditAction } from './audit.ts';
 import { flushTable } from './flush.ts';
 import type { SessionState } from './state.ts';
 
@@ -20,7 +21,15 @@ export async function runServerFunction(
   name: ServerFunctionName,
   args: Row,
 ): Promise<readonly Row[]> {
-  return await runs[name](session, args);
+  const rows = await runs[name](session, args);
+  if (name !== 'flush') {
+    await auditAction(session, {
+      kind: name === 'cancel_job' ? 'job' : 'data',
+      action: `tide.${name}`,
+      detail: recordText(args),
+    });
+  }
+  return rows;
 }
 
 /** Whether it returns rows of several columns rather than a value. */

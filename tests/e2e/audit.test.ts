@@ -158,6 +158,13 @@ describe('the audit log', () => {
     ]);
   });
 
+  test('has the calls of functions that act on the server', async () => {
+    await client.query('flush table kept');
+    const [[jobId]] = (await rows('select max(job_id)::int from system.jobs')) as [[number]];
+    await client.query(`select tide.cancel_job(${jobId})`);
+    expect(await fresh('kind, action, detail')).toEqual([['job', 'tide.cancel_job', `(${jobId})`]]);
+  });
+
   test('shows a role its own, pg_monitor all; nobody can change it', async () => {
     const app = await connect('app');
     expect(await rows('select distinct role from system.audit_log', app)).toEqual([['app']]);
