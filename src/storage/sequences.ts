@@ -33,6 +33,8 @@ export interface SequenceStore extends Sequences {
   readonly dirty: boolean;
   /** On a clean stop: the exact values, so that none is skipped. */
   settle(): void;
+  /** The records of all sequences as they are this moment, nothing reserved; by sequence id. */
+  positions(): Map<number, Buffer>;
 }
 
 export async function openSequences(store: HotStore, sequencer: Sequencer): Promise<SequenceStore> {
@@ -122,6 +124,10 @@ export async function openSequences(store: HotStore, sequencer: Sequencer): Prom
       exact = true;
       for (const [id, state] of states) if (state.reserved !== state.lastValue) dirty.add(id);
     },
+    positions: () =>
+      new Map(
+        [...states].map(([id, state]) => [id, encodeRecord(recordOf(state, state.lastValue))]),
+      ),
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, readdir, rename } from 'node:fs/promises';
+import { access, mkdir, open, readFile, readdir, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { PgError, SqlState } from '../../base/index.ts';
 
@@ -7,10 +7,12 @@ export const dataFormat = 1;
 const markerName = 'pgtide.json';
 /** The marker before it is renamed: all that a power loss at the very first start may leave. */
 const unfinishedName = `${markerName}.new`;
+/** In the folder while a backup is being restored to it. */
+export const restoringName = 'restore.unfinished';
 
 /**
  * Makes sure that the folder is ours: creates it with a marker when it is absent or empty.
- * Errors (FATAL): 58P01 when it holds something else, 55000 when its format is not ours.
+ * Errors (FATAL): 58P01 when it holds something else, 55000 when its format is not ours or a restore to it was interrupted.
  */
 export async function claimDataFolder(dataDir: string): Promise<void> {
   const folder = resolve(dataDir);
@@ -27,6 +29,7 @@ export async function claimDataFolder(dataDir: string): Promise<void> {
       `could not create the data folder "${folder}": ${messageOf(error)}`,
     );
   }
+  await refuseUnfinishedRestore(folder);
   const path = join(folder, markerName);
   const marker = await readMarker(path);
   if (marker === undefined) {
@@ -37,7 +40,7 @@ export async function claimDataFolder(dataDir: string): Promise<void> {
         `folder "${folder}" is not a pgtide data folder: it has files but no ${markerName}`,
         'Choose an empty folder or one that pgtide has made.',
       );
-    await writeMarker(path, folder);
+    await markDataFolder(folder);
     return;
   }
   if (marker !== dataFormat)
@@ -64,7 +67,21 @@ async function readMarker(path: string): Promise<unknown> {
   return 'unknown';
 }
 
-async function writeMarker(path: string, folder: string): Promise<void> {
+async function refuseUnfinishedRestore(folder: string): Promise<void> {
+  const restoring = await access(join(folder, restoringName)).then(
+    () => true,
+    () => false,
+  );
+  if (restoring)
+    throw fatal(
+      SqlState.objectNotInPrerequisiteState,
+      `folder "${folder}" is no data folder yet: a restore to it was not finished`,
+      'Run pgtide restore with this folder again.',
+    );
+}
+
+/** Makes the folder ours, durably. */
+export async function markDataFolder(folder: string): Promise<void> {
   const unfinished = join(folder, unfinishedName);
   const file = await open(unfinished, 'w');
   try {
@@ -73,7 +90,7 @@ async function writeMarker(path: string, folder: string): Promise<void> {
   } finally {
     await file.close();
   }
-  await rename(unfinished, path);
+  await rename(unfinished, join(folder, markerName));
   await syncFolder(folder);
 }
 
