@@ -10,7 +10,9 @@ import type { MovedRows } from './txn/moved-rows.ts';
 import type { CommitHistory } from './txn/serializable.ts';
 import type { TransactionState } from './txn/state.ts';
 import type { CommitEvent, StoredTable } from './types.ts';
+import type { Places } from './cold/places.ts';
 import type { ColdTier } from './tiered/cold-tier.ts';
+import type { FileLife } from './tiered/file-life.ts';
 
 export interface StorageLog {
   info(fields: object, message: string): void;
@@ -47,6 +49,12 @@ export interface TableState {
   marks: number;
   /** The snapshot's seq of a running flush; 0: none runs. */
   flushing: number;
+  /** Whose rows it moves; undefined: everyone's. */
+  flushingUsers: ReadonlySet<string> | undefined;
+  /** Users whose moved rows may still have keys in the hot store, with the watermark of their last flush; see remove-moved.ts. */
+  readonly unremoved: Map<string, number>;
+  /** The watermark of the last flush of all users whose keys may still be there; 0: none. */
+  unremovedAll: number;
   /** About how many rows scopes have; see tiered/estimates.ts. */
   readonly rowCounts: Map<string, number>;
   /** Largest row key known, by scope prefix text; kept right by commits. */
@@ -73,6 +81,11 @@ export interface Engine {
   readonly log: StorageLog;
   readonly faults: Faults;
   readonly cold: ColdTier;
+  readonly files: FileLife;
+  /** Flush, compaction, drop and cleaning of one table take turns. */
+  inTurn<T>(tableId: number, work: () => Promise<T>): Promise<T>;
+  /** Where the cold tier's files are. */
+  readonly places: Places;
   tableState(tableId: number): TableState;
   runtime(table: StoredTable): TableRuntime;
   /** Bulk transactions with rows in the hot store; committed ones have a seq. */

@@ -16,8 +16,10 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../base/index.ts';
+import type { Clock, RandomBytes } from '../base/index.ts';
+import { systemRandom } from '../base/index.ts';
 import { filesDuckdb } from './cold/duck.ts';
+import { createPlaces } from './cold/places.ts';
 import type { Faults, StorageLog } from './engine.ts';
 import { openLevelStore } from './hot/level-store.ts';
 import type { HotStore } from './hot/types.ts';
@@ -26,6 +28,7 @@ import { openEngine } from './open/engine.ts';
 import type { FolderLock } from './open/folder-lock.ts';
 import { lockDataFolder } from './open/folder-lock.ts';
 import { loadTableStates } from './open/load.ts';
+import { createLocations } from './open/locations.ts';
 import { makeStorage } from './open/storage.ts';
 import { sweepOrphans } from './open/sweep.ts';
 import { createColdTier } from './tiered/cold-tier.ts';
@@ -58,6 +61,8 @@ export interface OpenStorageOptions {
     readonly wrapStore?: (store: HotStore) => HotStore;
     /** What the DuckDB that writes and reads files may hold in memory. */
     readonly duckdbMemoryBytes?: number;
+    /** For names that nobody else gives; default: the system's. */
+    readonly random?: RandomBytes;
     /** Called at each named step of opening, a flush or a clean-up; for tests. */
     readonly faults?: Faults;
     /** The data folder's lock when the caller has it already, and keeps it. Default: taken here, released by close. */
@@ -111,11 +116,12 @@ async function openLocked(
     const duckdb = filesDuckdb(join(dataDir, 'tmp'), memoryBytes);
     const parts = await openEngine(
       store,
-      (engine) => createColdTier(engine, coldRoot, duckdb.open),
+      (engine) => createColdTier(engine, duckdb.open),
       {
         clock,
         log,
         faults,
+        places: createPlaces(coldRoot),
       },
     );
     const { engine } = parts;
@@ -123,9 +129,10 @@ async function openLocked(
     for (const [bulkId, record] of engine.bulks)
       if (record.committed === null) await removeBulk(engine, bulkId);
     await faults('open: before sweep');
-    await sweepOrphans(engine, coldRoot);
+    const locations = createLocations(engine, dataDir, options.random ?? systemRandom);
+    await sweepOrphans(engine, coldRoot, await locations.open());
     await faults('open: swept');
-    const storage = makeStorage(parts, coldRoot, duckdb, lock);
+    const storage = makeStorage(parts, coldRoot, duckdb, lock, locations);
     storage.resume(cleaning, moving);
     return storage;
   } catch (error) {

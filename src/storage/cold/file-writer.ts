@@ -17,6 +17,7 @@ import type { ColumnForm } from './columns.ts';
 import { columnForm } from './columns.ts';
 import { hasRowId, parquetNames, quoteName, quoteText, systemColumns } from './layout.ts';
 import type { ManifestEntry } from './manifest.ts';
+import type { FilePlace } from './places.ts';
 
 /** Rows per row group; DuckDB's own default, a multiple of its vectors. */
 export const rowGroupRows = 122_880;
@@ -32,8 +33,8 @@ export interface FinishedFile {
 }
 
 export interface FileTarget {
-  /** The folder that `path` is relative to. */
-  readonly coldRoot: string;
+  /** What `path` is relative to. */
+  readonly place: Pick<FilePlace, 'root' | 'tablespaceId'>;
   readonly path: string;
   readonly fileId: number;
   readonly userId: string;
@@ -166,10 +167,10 @@ export async function createFileWriter(
       try {
         flushChunk();
         appender.flushSync();
-        const path = join(target.coldRoot, target.path);
+        const path = join(target.place.root, target.path);
         const temporary = `${path}.tmp`;
         const folder = dirname(path);
-        await makeFolder(target.coldRoot, folder);
+        await makeFolder(target.place.root, folder);
         await faults('flush: folder made');
         await connection.run(copySql(table, forms, system, stage, temporary));
         await faults('flush: file written');
@@ -180,11 +181,13 @@ export async function createFileWriter(
         await faults('flush: file renamed');
         await syncFolder(folder);
         await faults('flush: folder synced');
+        const { tablespaceId } = target.place;
         const entry: ManifestEntry = {
           fileId: target.fileId,
           tableId: table.tableId,
           userId: target.userId,
           path: target.path,
+          ...(tablespaceId === undefined ? {} : { tablespaceId }),
           rows: count,
           bytes,
           checksum,

@@ -33,9 +33,10 @@ export function scopeFolder(folder: string, userId: string | undefined): string 
   return userId === undefined ? folder : `${folder}/${encodeName(userId, 'u-')}`;
 }
 
-export function fileName(unixMs: number, fileId: number): string {
-  return `batch-${unixMs}-${fileId}.parquet`;
+/** In the location of a tablespace, which others may use as well, with the tag that says whose the file is. */
+export function fileName(unixMs: number, fileId: number, tag?: string): string {
+  return `batch-${unixMs}-${fileId}${tag === undefined ? '' : `-${tag}`}.parquet`;
 }
 
-/** What a sweep may take for one of our files. */
-export const ourFileName = /^batch-\d+-\d+\.parquet(?:\.tmp)?$/;
+/** What a sweep may take for one of our files, and its tag. */
+export const ourFileName = /^batch-\d+-\d+(?:-([0-9a-f]+))?\.parquet(?:\.tmp)?$/;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/index.ts';
+import type { Places } from '../cold/places.ts';
 import type { ColdTier } from '../tiered/cold-tier.ts';
 import type { Engine, Faults, StorageLog, TableState } from '../engine.ts';
 import type { HotStore } from '../hot/types.ts';
@@ -12,7 +13,9 @@ import { createMovedRows } from '../txn/moved-rows.ts';
 import { createHistory } from '../txn/serializable.ts';
 import type { TransactionState } from '../txn/state.ts';
 import type { StoredTable } from '../types.ts';
+import { createFileLife } from '../tiered/file-life.ts';
 import { loadBulks, newTableState } from './load.ts';
+import { serialWork } from './serial.ts';
 
 export interface EngineParts {
   readonly engine: Engine;
@@ -29,7 +32,12 @@ export interface EngineParts {
 export async function openEngine(
   store: HotStore,
   makeCold: (engine: () => Engine) => ColdTier,
-  options: { readonly clock: Clock; readonly log: StorageLog; readonly faults: Faults },
+  options: {
+    readonly clock: Clock;
+    readonly log: StorageLog;
+    readonly faults: Faults;
+    readonly places: Places;
+  },
 ): Promise<EngineParts> {
   const sequencer = createSequencer(store);
   const sequences = await openSequences(store, sequencer);
@@ -38,6 +46,16 @@ export async function openEngine(
   const working = new Set<Promise<void>>();
   const closing = new AbortController();
   const committed: ((transaction: TransactionState) => void)[] = [];
+  const inTurn = serialWork();
+  const background = (work: Promise<void>): void => {
+    const guarded = work
+      .catch((error: unknown) => {
+        if (!closing.signal.aborted)
+          options.log.error({ err: error }, 'background work of the storage failed');
+      })
+      .finally(() => working.delete(guarded));
+    working.add(guarded);
+  };
 
   const engine: Engine = {
     store,
@@ -47,6 +65,9 @@ export async function openEngine(
     log: options.log,
     faults: options.faults,
     cold: makeCold(() => engine),
+    places: options.places,
+    files: createFileLife(options.places, options.log, inTurn, background, closing.signal),
+    inTurn,
     bulks: await loadBulks(store),
     bulkOwners: new Map(),
     locks: createLockManager(),
@@ -75,15 +96,7 @@ export async function openEngine(
     committed(transaction) {
       for (const listener of committed) listener(transaction);
     },
-    background(work) {
-      const guarded = work
-        .catch((error: unknown) => {
-          if (!closing.signal.aborted)
-            options.log.error({ err: error }, 'background work of the storage failed');
-        })
-        .finally(() => working.delete(guarded));
-      working.add(guarded);
-    },
+    background,
   };
   sequencer.onRecord((tableId) => tableStates.get(tableId)?.limits.clear());
   sequencer.beforeWrite(() => {

@@ -17,10 +17,9 @@ import { latestView } from '../txn/reader.ts';
 import { rewriteTable } from '../txn/rewrite-table.ts';
 import type { InternalTransaction } from '../txn/transaction.ts';
 import { beginTransaction } from '../txn/transaction.ts';
-import type { Storage, StorageTransaction, StoredTable } from '../types.ts';
+import type { Locations, Storage, StorageTransaction, StoredTable } from '../types.ts';
 import type { EngineParts } from './engine.ts';
 import type { FolderLock } from './folder-lock.ts';
-import { serialWork } from './serial.ts';
 
 /** The storage as its callers see it, over an opened engine. */
 export function makeStorage(
@@ -28,11 +27,11 @@ export function makeStorage(
   coldRoot: string,
   duckdb: FilesDuckdb,
   lock: FolderLock | undefined,
+  locations: Locations,
 ): Storage & { resume(cleaning: readonly number[], moving: readonly number[]): void } {
   const { engine, sequences } = parts;
   const { store, sequencer } = engine;
-  /** Flush, drop and cleaning of one table take turns. */
-  const inTurn = serialWork();
+  const { inTurn } = engine;
   const clean = (tableId: number): Promise<void> =>
     inTurn(tableId, () => removeTruncated(engine, tableId));
   const internal = (transaction: StorageTransaction): InternalTransaction =>
@@ -46,6 +45,7 @@ export function makeStorage(
 
   return {
     locks: engine.locks,
+    locations,
     begin: (options) => beginTransaction(engine, options),
     async meta(prefix, options) {
       const from = metaKey(prefix);
@@ -91,7 +91,6 @@ export function makeStorage(
           engine,
           engine.runtime(table),
           await duckdb.open(),
-          coldRoot,
           options,
         );
       }),
@@ -121,7 +120,7 @@ export function makeStorage(
     tableVersion: (tableId) => engine.tableState(tableId).version,
     backup: (options) =>
       backup(
-        { engine, sequences, dataDir: dirname(coldRoot), holdFiles: () => () => undefined },
+        { engine, sequences, dataDir: dirname(coldRoot), holdFiles: () => engine.files.pin() },
         options,
       ),
     async idle() {

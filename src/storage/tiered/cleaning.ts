@@ -1,5 +1,4 @@
-import { rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { Engine } from '../engine.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 import {
@@ -13,6 +12,7 @@ import {
 import { decodeScope, scopeLength } from '../keys/scope.ts';
 import type { ManifestEntry } from '../cold/manifest.ts';
 import { decodeManifestEntry } from '../cold/manifest.ts';
+import type { FilePosition } from '../cold/places.ts';
 import type { ScopeRecord } from '../records.ts';
 import { decodeRecord, encodeRecord } from '../records.ts';
 import { TupleFlag, tupleFlags, tupleSeq } from '../tuple/header.ts';
@@ -26,14 +26,14 @@ function userOf(key: Buffer): string {
 }
 
 /** Seq of a tuple as everyone sees it; undefined while its bulk transaction has not committed. */
-function committedSeq(engine: Engine, tuple: Buffer): number | undefined {
+export function committedSeq(engine: Engine, tuple: Buffer): number | undefined {
   const seq = tupleSeq(tuple);
   if ((tupleFlags(tuple) & TupleFlag.provisional) === 0) return seq;
   return engine.bulks.get(seq)?.committed ?? undefined;
 }
 
 /** A table's limits by scope, remembered for one pass. */
-function limitsMemo(engine: Engine, tableId: number): (key: Buffer) => Limits {
+export function limitsMemo(engine: Engine, tableId: number): (key: Buffer) => Limits {
   const state = engine.tableState(tableId);
   let lastUser: string | undefined;
   let limits: Limits | undefined;
@@ -48,52 +48,6 @@ function limitsMemo(engine: Engine, tableId: number): (key: Buffer) => Limits {
 }
 
 /**
- * Removes the hot keys of rows that a flush has moved. Those of bulk transactions that are then nowhere left need their
- * record no more. Repeats safely; the next start does what a crash left.
- */
-export async function removeMoved(engine: Engine, tableId: number): Promise<void> {
-  await engine.faults('flush: removing');
-  const limitsOf = limitsMemo(engine, tableId);
-  const movedUpTo = engine.tableState(tableId).lastMoved;
-  const bulksBefore = [...engine.bulks].filter(
-    ([, record]) => record.committed !== null && record.tables.includes(tableId),
-  );
-  const left = new Set<number>();
-  await removeWhere(engine, tablePrefix(Keyspace.rows, tableId), (key, tuple) => {
-    engine.closing.throwIfAborted();
-    const seq = committedSeq(engine, tuple);
-    const flags = tupleFlags(tuple);
-    const moved =
-      seq !== undefined && seq <= limitsOf(key).watermark && (flags & TupleFlag.pinned) === 0;
-    if (!moved && (flags & TupleFlag.provisional) !== 0) left.add(tupleSeq(tuple));
-    return moved;
-  });
-  await engine.sequencer.submit({
-    sync: false,
-    takesSeq: false,
-    write(writer) {
-      const record = readTableRecord((key) => engine.sequencer.latest(key), tableId);
-      if (engine.tableState(tableId).lastMoved !== movedUpTo) return;
-      writer.put(tablePrefix(Keyspace.table, tableId), encodeRecord({ ...record, moving: false }));
-    },
-  });
-  for (const [bulkId, record] of bulksBefore) {
-    if (left.has(bulkId)) continue;
-    const tables = record.tables.filter((id) => id !== tableId);
-    await engine.sequencer.submit({
-      sync: false,
-      takesSeq: false,
-      write(writer) {
-        if (tables.length > 0) writer.put(bulkKey(bulkId), encodeRecord({ ...record, tables }));
-        else writer.delete(bulkKey(bulkId));
-      },
-    });
-    // Older snapshots still hold such rows, so memory keeps the seq.
-    engine.bulks.set(bulkId, { ...record, tables });
-  }
-}
-
-/**
  * Removes what a truncate has hidden: hot rows, their index entries, marks, manifest entries and files; then its record, so
  * that a truncated scope has no younger cold rows as long as the record stands (a flush waits for this). No flush of the
  * table may run meanwhile.
@@ -101,7 +55,6 @@ export async function removeMoved(engine: Engine, tableId: number): Promise<void
 export async function removeTruncated(
   engine: Engine,
   tableId: number,
-  coldRoot: string,
 ): Promise<void> {
   const view = latestView(engine);
   const record = readTableRecord(view.get, tableId);
@@ -131,7 +84,7 @@ export async function removeTruncated(
   const dropped = files.filter((file) => goneUser(file.userId, file.maxSeq));
   await unlist(engine, tableId, dropped);
   await engine.faults('truncate: files unlisted');
-  await removeFiles(coldRoot, dropped);
+  await engine.files.condemn(dropped);
   await engine.faults('truncate: files removed');
   const scopes = await truncatedScopes(engine, tableId);
   await engine.sequencer.submit({
@@ -228,30 +181,19 @@ export async function manifestOf(engine: Engine, tableId?: number): Promise<Mani
 
 /** Removes files, and the folders that are empty then. Goes on after a failure and reports the first at the end. */
 export async function removeFiles(
-  coldRoot: string,
-  files: readonly { readonly path: string }[],
+  { places }: Engine,
+  files: readonly FilePosition[],
 ): Promise<void> {
   let failure: Error | undefined;
   const folders = new Set<string>();
   for (const file of files) {
-    const path = join(coldRoot, file.path);
     try {
-      await rm(path, { force: true });
-      folders.add(dirname(path));
+      await places.remove(file);
+      folders.add(dirname(places.path(file)));
     } catch (error) {
       failure ??= error instanceof Error ? error : new Error(String(error));
     }
   }
-  for (const folder of folders) await removeEmptyFolders(coldRoot, folder);
+  for (const folder of folders) await places.removeEmptyFolders(folder);
   if (failure !== undefined) throw failure;
-}
-
-export async function removeEmptyFolders(coldRoot: string, folder: string): Promise<void> {
-  for (let at = folder; at.length > coldRoot.length; at = dirname(at)) {
-    try {
-      await rmdir(at);
-    } catch {
-      return;
-    }
-  }
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { pgEpochUnixMicros } from '../../base/index.ts';
 import type { Duckdb, DuckDBVector } from '../cold/duck.ts';
 import type { Row, Value } from '../../types/value.ts';
@@ -10,6 +9,7 @@ import { decodeKeyPrefix } from '../cold/key-decode.ts';
 import { hasRowId } from '../cold/layout.ts';
 import type { ManifestEntry } from '../cold/manifest.ts';
 import { decodeManifestEntry } from '../cold/manifest.ts';
+import type { FilePosition } from '../cold/places.ts';
 import { coldSelect, predicateSql } from '../cold/relation.ts';
 import type { Engine } from '../engine.ts';
 import { keyText, prefixEnd } from '../keys/buffer.ts';
@@ -30,7 +30,7 @@ const bloomsCachedMax = 64;
 /** Reading the Parquet files that the manifest lists. */
 export interface ColdTier {
   /** Absolute path of a manifest entry's file. */
-  path(file: { readonly path: string }): string;
+  path(file: FilePosition): string;
   /** The manifest of a scope for a view: all its files, in the order they were written. */
   files(view: View, runtime: TableRuntime, scope: Scope): Promise<readonly ManifestEntry[]>;
   /**
@@ -70,15 +70,11 @@ export interface ColdRow {
 }
 
 /** `duckdb` is opened when first needed, keeping the order of rows. */
-export function createColdTier(
-  engine: () => Engine,
-  coldRoot: string,
-  duckdb: () => Promise<Duckdb>,
-): ColdTier {
+export function createColdTier(engine: () => Engine, duckdb: () => Promise<Duckdb>): ColdTier {
   const manifests = new Map<string, { version: number; files: readonly ManifestEntry[] }>();
   const blooms = new Map<number, Bloom>();
   const check = createFileCheck();
-  const pathOf = (file: { readonly path: string }): string => join(coldRoot, file.path);
+  const pathOf = (file: FilePosition): string => engine().places.path(file);
 
   async function readManifest(prefix: Buffer, snapshot: HotSnapshot): Promise<ManifestEntry[]> {
     const files: ManifestEntry[] = [];
@@ -233,39 +229,13 @@ export function createColdTier(
     verify,
     scan: (runtime, list, options) => scan(runtime, list, options),
     async lookup(view, runtime, userId, _limits, keys, leastSeq, stats) {
-      const found: (StoredRow | undefined)[] = keys.map(() => undefined);
-      const known = await files(view, runtime, { kind: 'one', userId });
-      if (stats !== undefined) stats.filesKnown += known.length;
-      const wanted = new Map<ManifestEntry, number[]>();
-      keys.forEach((key, i) => {
-        for (const file of known) {
-          if (file.maxSeq < leastSeq[i]!) continue;
-          if (file.minKey.compare(key, tablePrefixBytes) > 0) continue;
-          if (file.maxKey.compare(key, tablePrefixBytes) < 0) continue;
-          if (bloomOf(view, file)?.(key, tablePrefixBytes) === false) continue;
-          const list = wanted.get(file);
-          if (list === undefined) wanted.set(file, [i]);
-          else list.push(i);
-        }
-      });
-      if (stats !== undefined) stats.filesOpened += wanted.size;
-      for (const [file, positions] of wanted) {
-        const byKey = new Map(positions.map((i) => [keyText(keys[i]!), i]));
-        const condition = keyCondition(
-          runtime,
-          positions.map((i) => keys[i]!),
-        );
-        const batches = scan(runtime, [file], { predicates: [] }, condition);
-        for await (const batch of batches) {
-          for (const { fullKey, row } of batch) {
-            const i = byKey.get(keyText(fullKey));
-            if (i === undefined || row.seq < leastSeq[i]!) continue;
-            if (found[i] === undefined || found[i].seq < row.seq) found[i] = row;
-            if (stats !== undefined) stats.coldRows++;
-          }
-        }
+      // A view of what is accepted holds no epoch of its own.
+      const epoch = engine().files.enter();
+      try {
+        return await lookup(view, runtime, userId, keys, leastSeq, stats);
+      } finally {
+        engine().files.leave(epoch);
       }
-      return found;
     },
     async maxKey(view, runtime, userId) {
       let max: Buffer | undefined;
@@ -275,6 +245,49 @@ export function createColdTier(
     },
     close: () => manifests.clear(),
   };
+
+  async function lookup(
+    view: View,
+    runtime: TableRuntime,
+    userId: string,
+    keys: readonly Buffer[],
+    leastSeq: readonly number[],
+    stats: ScanStats | undefined,
+  ): Promise<(StoredRow | undefined)[]> {
+    const found: (StoredRow | undefined)[] = keys.map(() => undefined);
+    const known = await files(view, runtime, { kind: 'one', userId });
+    if (stats !== undefined) stats.filesKnown += known.length;
+    const wanted = new Map<ManifestEntry, number[]>();
+    keys.forEach((key, i) => {
+      for (const file of known) {
+        if (file.maxSeq < leastSeq[i]!) continue;
+        if (file.minKey.compare(key, tablePrefixBytes) > 0) continue;
+        if (file.maxKey.compare(key, tablePrefixBytes) < 0) continue;
+        if (bloomOf(view, file)?.(key, tablePrefixBytes) === false) continue;
+        const list = wanted.get(file);
+        if (list === undefined) wanted.set(file, [i]);
+        else list.push(i);
+      }
+    });
+    if (stats !== undefined) stats.filesOpened += wanted.size;
+    for (const [file, positions] of wanted) {
+      const byKey = new Map(positions.map((i) => [keyText(keys[i]!), i]));
+      const condition = keyCondition(
+        runtime,
+        positions.map((i) => keys[i]!),
+      );
+      const batches = scan(runtime, [file], { predicates: [] }, condition);
+      for await (const batch of batches) {
+        for (const { fullKey, row } of batch) {
+          const i = byKey.get(keyText(fullKey));
+          if (i === undefined || row.seq < leastSeq[i]!) continue;
+          if (found[i] === undefined || found[i].seq < row.seq) found[i] = row;
+          if (stats !== undefined) stats.coldRows++;
+        }
+      }
+    }
+    return found;
+  }
 }
 
 /** A condition that holds for the rows with these keys and few others. */

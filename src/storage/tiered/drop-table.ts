@@ -1,4 +1,3 @@
-import { rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PgError, SqlState } from '../../base/index.ts';
 import type { ManifestEntry } from '../cold/manifest.ts';
@@ -9,7 +8,6 @@ import { Keyspace, bulkKey, fileKey, tableKeyspaces, tablePrefix } from '../keys
 import { encodeRecord } from '../records.ts';
 import { removeWhere } from '../txn/bulk.ts';
 import type { DroppedTable } from '../types.ts';
-import { removeEmptyFolders } from './cleaning.ts';
 
 /** Files that are removed, and then unlisted, at a time. */
 const filesPerStep = 256;
@@ -34,15 +32,17 @@ interface Failures {
 export async function dropTable(
   engine: Engine,
   { tableId, namespace, name }: DroppedTable,
-  coldRoot: string,
   onProgress: (fraction: number) => void = () => undefined,
 ): Promise<DropResult> {
   await engine.faults('drop: before files');
   const known = await countFiles(engine, tableId);
   const failures: Failures = { count: 0, first: undefined };
   const removed = { files: 0, bytes: 0 };
+  // A backup reads files of its own time; all other readers of the table have ended.
+  await engine.files.unpinned();
+  await removeStep(engine, engine.files.take(tableId), failures);
   for await (const entries of listed(engine, tableId)) {
-    const gone = await removeStep(engine, coldRoot, entries, failures);
+    const gone = await removeStep(engine, entries, failures);
     removed.files += gone.length;
     for (const { bytes } of gone) removed.bytes += bytes;
     onProgress((filesShare * (removed.files + failures.count)) / Math.max(1, known));
@@ -95,12 +95,11 @@ async function* listed(engine: Engine, tableId: number): AsyncGenerator<readonly
 /** Removes some files, then their folders that are empty by now, then their entries; returns those that are gone. */
 async function removeStep(
   engine: Engine,
-  coldRoot: string,
   entries: readonly ManifestEntry[],
   failures: Failures,
 ): Promise<ManifestEntry[]> {
   const outcomes = await Promise.allSettled(
-    entries.map((entry) => rm(engine.cold.path(entry), { force: true })),
+    entries.map((entry) => engine.places.remove(entry)),
   );
   const gone = entries.filter((entry, i) => {
     const outcome = outcomes[i]!;
@@ -111,13 +110,11 @@ async function removeStep(
   });
   const folders = new Set(gone.map((entry) => dirname(engine.cold.path(entry))));
   // One folder for each user, then what is above them once.
-  const emptied = await Promise.allSettled([...folders].map((folder) => rmdir(folder)));
+  const emptied = await Promise.all([...folders].map((folder) => engine.places.removeFolder(folder)));
   const parents = new Set(
-    [...folders].flatMap((folder, i) =>
-      emptied[i]!.status === 'fulfilled' ? [dirname(folder)] : [],
-    ),
+    [...folders].flatMap((folder, i) => (emptied[i] === true ? [dirname(folder)] : [])),
   );
-  for (const parent of parents) await removeEmptyFolders(coldRoot, parent);
+  for (const parent of parents) await engine.places.removeEmptyFolders(parent);
   await engine.sequencer.submit({
     sync: false,
     takesSeq: false,

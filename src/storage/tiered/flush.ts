@@ -1,13 +1,12 @@
-import { PgError, SqlState, notSupported, pgEpochUnixMicros } from '../../base/index.ts';
+import { PgError, SqlState, assert, notSupported, pgEpochUnixMicros } from '../../base/index.ts';
 import type { Duckdb } from '../cold/duck.ts';
 import type { Row } from '../../types/value.ts';
 import { columnForm } from '../cold/columns.ts';
 import type { FileWriter, FinishedFile } from '../cold/file-writer.ts';
 import { createFileWriter } from '../cold/file-writer.ts';
 import { encodeManifestEntry } from '../cold/manifest.ts';
-import { fileName, scopeFolder, tableFolder } from '../cold/paths.ts';
+import type { FilePlace } from '../cold/places.ts';
 import type { Engine } from '../engine.ts';
-import { prefixEnd } from '../keys/buffer.ts';
 import { Keyspace, fileKey, scopePrefix, tablePrefix } from '../keys/keyspace.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
 import { encodeRecord } from '../records.ts';
@@ -17,8 +16,9 @@ import { createReader, latestView, readScopeRecord, readTableRecord } from '../t
 import type { CommitWriter } from '../txn/sequencer.ts';
 import { checkTuple, foreign, invisible, isDeleted, visibleSeq } from '../txn/visibility.ts';
 import type { FlushResult, StoredTable } from '../types.ts';
-import { removeMoved } from './cleaning.ts';
-import { userIds } from './ranges.ts';
+import type { KeyRange } from './ranges.ts';
+import { flushRanges, userIds } from './ranges.ts';
+import { removeMoved } from './remove-moved.ts';
 
 /** Rows per file; a larger scope becomes several. */
 export const fileRowsMax = 1_000_000;
@@ -30,6 +30,8 @@ const scopesInFlightMax = 4;
 const readRows = 4096;
 
 interface FlushOptions {
+  /** Whose rows; undefined: everyone's. */
+  readonly userIds?: readonly string[];
   readonly onProgress?: (fraction: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -63,14 +65,17 @@ export async function flushTable(
   engine: Engine,
   runtime: TableRuntime,
   duckdb: Duckdb,
-  coldRoot: string,
   options: FlushOptions,
 ): Promise<FlushResult> {
   const { table } = runtime;
   if (table.kind === 'stream') throw notSupported('FLUSH of a stream table');
   const state = engine.tableState(table.tableId);
+  const chosen = options.userIds === undefined ? undefined : new Set(options.userIds);
+  assert(chosen === undefined || table.kind === 'user', 'only a user table is flushed by users');
+  const place = await engine.places.forTable(table);
   // From here on commits mark what they replace, for the old version may be in this flush's snapshot…
   state.flushing = Infinity;
+  state.flushingUsers = chosen;
   const reader = createReader(engine);
   const totals = { rows: 0, files: 0, bytes: 0 };
   const users = new Set<string>();
@@ -88,7 +93,7 @@ export async function flushTable(
       pending = [];
       if (scopes.length === 0) return;
       await engine.faults('flush: before commit');
-      await commitScopes(engine, table, scopes, watermark);
+      await commitScopes(engine, table, scopes, watermark, chosen === undefined);
       await engine.faults('flush: committed');
       for (const scope of scopes) {
         if (scope.pinned.length > 0) leftBehind = true;
@@ -100,7 +105,7 @@ export async function flushTable(
         }
       }
     };
-    const rows = scopeFiles(engine, runtime, duckdb, coldRoot, reader, {
+    const rows = scopeFiles(engine, runtime, duckdb, place, reader, {
       ...options,
       onPinned: () => {
         leftBehind = true;
@@ -111,12 +116,17 @@ export async function flushTable(
       if (pending.length >= scopesPerCommit) await list();
     }
     await list();
-    state.allMovedUpTo = leftBehind ? 0 : watermark;
+    if (chosen === undefined) state.allMovedUpTo = leftBehind ? 0 : watermark;
   } finally {
     reader.release();
+    place.release();
     state.flushing = 0;
+    state.flushingUsers = undefined;
   }
-  if (totals.rows > 0) engine.background(removeMoved(engine, table.tableId));
+  if (totals.rows > 0)
+    engine.background(
+      removeMoved(engine, table.tableId, chosen === undefined ? undefined : [...users]),
+    );
   options.onProgress?.(1);
   return { ...totals, users: table.kind === 'user' ? users.size : 0 };
 }
@@ -126,7 +136,7 @@ async function* scopeFiles(
   engine: Engine,
   runtime: TableRuntime,
   duckdb: Duckdb,
-  coldRoot: string,
+  place: FilePlace,
   reader: ReturnType<typeof createReader>,
   options: FlushOptions & { readonly onPinned: () => void },
 ): AsyncGenerator<FlushedScope> {
@@ -134,7 +144,6 @@ async function* scopeFiles(
   const state = engine.tableState(table.tableId);
   const carries = rowTest(table);
   const userOf = userIds(runtime, { kind: 'all' });
-  const folder = tableFolder(table.namespace, table.name, table.tableId);
   const unixMs = Number((engine.clock.now() + pgEpochUnixMicros) / 1000n);
 
   let scope: OpenScope | undefined;
@@ -145,8 +154,7 @@ async function* scopeFiles(
 
   const openFile = async (userId: string): Promise<FileWriter> => {
     const fileId = ++engine.counters.fileId;
-    const inFolder = scopeFolder(folder, table.kind === 'user' ? userId : undefined);
-    const target = { coldRoot, path: `${inFolder}/${fileName(unixMs, fileId)}`, fileId, userId };
+    const target = { place, path: place.file(userId, unixMs, fileId), fileId, userId };
     return await createFileWriter(duckdb, table, target, engine.faults);
   };
   const closeFile = async (): Promise<void> => {
@@ -170,18 +178,8 @@ async function* scopeFiles(
     pinned,
   });
 
-  const cursor = engine.store.scan({
-    from: runtime.rowsPrefix,
-    to: prefixEnd(runtime.rowsPrefix),
-    snapshot: reader.hot(),
-  });
   try {
-    let ahead = cursor.next(readRows);
-    for (;;) {
-      const entries = await ahead;
-      if (entries.length === 0) break;
-      ahead = cursor.next(readRows);
-      ahead.catch(() => undefined);
+    for await (const entries of entriesOf(engine, reader, flushRanges(runtime, options.userIds))) {
       if (options.signal?.aborted === true) throw canceled();
       if (engine.closing.aborted) throw canceled();
       for (const [key, tuple] of entries) {
@@ -215,11 +213,33 @@ async function* scopeFiles(
     await closeScope();
     while (closed.length > 0) yield await written(closed.shift()!);
   } finally {
-    await cursor.close();
     await Promise.allSettled(
       [...closed, ...(scope === undefined ? [] : [scope])].flatMap((each) => each.files),
     );
     await writer?.abort();
+  }
+}
+
+/** The store's entries in the ranges, with the next ones being read meanwhile. */
+async function* entriesOf(
+  engine: Engine,
+  reader: ReturnType<typeof createReader>,
+  ranges: readonly KeyRange[],
+): AsyncGenerator<[Buffer, Buffer][]> {
+  for (const { from, to } of ranges) {
+    const cursor = engine.store.scan({ from, to, snapshot: reader.hot() });
+    try {
+      let ahead = cursor.next(readRows);
+      for (;;) {
+        const entries = await ahead;
+        if (entries.length === 0) break;
+        ahead = cursor.next(readRows);
+        ahead.catch(() => undefined);
+        yield entries;
+      }
+    } finally {
+      await cursor.close();
+    }
   }
 }
 
@@ -250,6 +270,7 @@ async function commitScopes(
   table: StoredTable,
   scopes: readonly FlushedScope[],
   watermark: number,
+  everyone: boolean,
 ): Promise<void> {
   const { tableId } = table;
   const state = engine.tableState(tableId);
@@ -283,6 +304,8 @@ async function commitScopes(
       );
       state.special = true;
       state.lastMoved = watermark;
+      if (everyone) state.unremovedAll = watermark;
+      else for (const { userId } of scopes) state.unremoved.set(userId, watermark);
       state.accepted++;
     },
     written() {
