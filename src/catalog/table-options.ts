@@ -4,6 +4,7 @@ import { Oid } from '../types/oid.ts';
 import { requirePgType } from '../types/registry.ts';
 import { defaultTypeContext } from '../types/type.ts';
 import type { Interval } from '../types/value.ts';
+import { parseFlushPolicy } from './flush-policy.ts';
 
 const kinds: ReadonlySet<string> = new Set(['user', 'shared', 'stream']);
 const dayMicros = 86_400_000_000n;
@@ -53,11 +54,15 @@ export function parseTableOptions(
   if (kind !== 'stream' && ttl !== undefined) {
     throw invalid('option "ttl" is for stream tables only');
   }
-  for (const later of ['flush_policy', 'deleted_retention']) {
+  const policy = options.get('flush_policy');
+  if (policy !== undefined) {
+    if (kind === 'stream') throw invalid('option "flush_policy" is not for stream tables');
+    if (parseFlushPolicy(policy).totalRows !== undefined && kind !== 'user')
+      throw invalid('total_rows in option "flush_policy" is for user tables only');
+  }
+  for (const later of ['deleted_retention']) {
     if (options.has(later)) {
-      throw new PgError(SqlState.featureNotSupported, `option "${later}" is not supported yet`, {
-        hint: later === 'flush_policy' ? 'Flush with FLUSH TABLE.' : undefined,
-      });
+      throw new PgError(SqlState.featureNotSupported, `option "${later}" is not supported yet`);
     }
   }
   return { kind, ttlMicros: ttl === undefined ? undefined : durationMicros('ttl', ttl) };
