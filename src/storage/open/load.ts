@@ -20,6 +20,9 @@ export function newTableState(tableId: number): TableState {
     limits: new Map(),
     marks: 0,
     flushing: 0,
+    flushingUsers: undefined,
+    unremoved: new Map(),
+    unremovedAll: 0,
     rowCounts: new Map(),
     maxKeys: new Map(),
     loadingMaxKeys: new Set(),
@@ -39,7 +42,10 @@ export async function loadTableStates(
     const record = decodeRecord<TableRecord>(value, `the record of table ${tableId}`);
     tableState(tableId).special = true;
     if (record.cleaning) cleaning.push(tableId);
-    if (record.moving) moving.push(tableId);
+    if (!record.moving) return;
+    // Of whichever flush it was: everything is looked through.
+    tableState(tableId).unremovedAll = 1;
+    moving.push(tableId);
   });
   await each(store, Keyspace.marks, false, (key) => {
     tableState(key.readUInt32BE(1)).marks++;

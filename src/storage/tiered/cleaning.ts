@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import type { Engine } from '../engine.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 import {
@@ -12,7 +11,6 @@ import {
 import { decodeScope, scopeLength } from '../keys/scope.ts';
 import type { ManifestEntry } from '../cold/manifest.ts';
 import { decodeManifestEntry } from '../cold/manifest.ts';
-import type { FilePosition } from '../cold/places.ts';
 import type { ScopeRecord } from '../records.ts';
 import { decodeRecord, encodeRecord } from '../records.ts';
 import { TupleFlag, tupleFlags, tupleSeq } from '../tuple/header.ts';
@@ -52,10 +50,7 @@ export function limitsMemo(engine: Engine, tableId: number): (key: Buffer) => Li
  * that a truncated scope has no younger cold rows as long as the record stands (a flush waits for this). No flush of the
  * table may run meanwhile.
  */
-export async function removeTruncated(
-  engine: Engine,
-  tableId: number,
-): Promise<void> {
+export async function removeTruncated(engine: Engine, tableId: number): Promise<void> {
   const view = latestView(engine);
   const record = readTableRecord(view.get, tableId);
   if (!record.cleaning) return;
@@ -177,23 +172,4 @@ export async function manifestOf(engine: Engine, tableId?: number): Promise<Mani
   } finally {
     await cursor.close();
   }
-}
-
-/** Removes files, and the folders that are empty then. Goes on after a failure and reports the first at the end. */
-export async function removeFiles(
-  { places }: Engine,
-  files: readonly FilePosition[],
-): Promise<void> {
-  let failure: Error | undefined;
-  const folders = new Set<string>();
-  for (const file of files) {
-    try {
-      await places.remove(file);
-      folders.add(dirname(places.path(file)));
-    } catch (error) {
-      failure ??= error instanceof Error ? error : new Error(String(error));
-    }
-  }
-  for (const folder of folders) await places.removeEmptyFolders(folder);
-  if (failure !== undefined) throw failure;
 }

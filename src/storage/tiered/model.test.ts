@@ -203,7 +203,10 @@ describe('storage against a model', () => {
           await transaction.commit({ sync: next(2) === 0 });
           committed = model;
         }
-        if (next(4) === 0) await storage.flush(table, {});
+        if (next(4) === 0) {
+          const userIds = users.filter(() => next(2) === 0);
+          await storage.flush(table, next(2) === 0 ? {} : { userIds });
+        }
         if (next(8) === 0) {
           await storage.close();
           storage = await folder.open();

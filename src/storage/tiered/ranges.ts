@@ -63,6 +63,18 @@ export function keyRanges(
   return [{ from, to: prefixEnd(from) }];
 }
 
+/** All row keys of a table, or of some of its users, in key order. */
+export function flushRanges(
+  runtime: TableRuntime,
+  users: readonly string[] | undefined,
+): KeyRange[] {
+  const prefixes =
+    users === undefined
+      ? [runtime.rowsPrefix]
+      : [...new Set(users)].map(runtime.scopeRows).sort(Buffer.compare);
+  return prefixes.map((from) => ({ from, to: prefixEnd(from) }));
+}
+
 /** Tells the user id of full row keys that come in order; remembers the last one. */
 export function userIds(runtime: TableRuntime, scope: Scope): (fullKey: Buffer) => string {
   if (runtime.table.kind !== 'user') return () => '';

@@ -335,7 +335,7 @@ function writeOverlay(engine: Engine, overlay: TableOverlay, writer: CommitWrite
     }
     if (row.baseSeq !== 0 && row.baseSeq !== ownSeq) {
       const mayBeCold =
-        row.baseSeq <= state.flushing ||
+        (row.baseSeq <= state.flushing && isInFlush(state, overlay, row.key)) ||
         (state.special && row.baseSeq <= limitsOf(overlay, row.key).watermark);
       if (mayBeCold) {
         const values: readonly Value[] =
@@ -353,6 +353,10 @@ function writeOverlay(engine: Engine, overlay: TableOverlay, writer: CommitWrite
   }
   if (overlay.truncatedAll || overlay.truncatedScopes.size > 0)
     writeTruncation(engine, state, overlay, writer);
+}
+
+function isInFlush({ flushingUsers }: TableState, { table }: TableOverlay, key: Buffer): boolean {
+  return flushingUsers === undefined || flushingUsers.has(userOfKey(table, key));
 }
 
 /** Keeps the cached largest keys right. */

@@ -1,0 +1,77 @@
+import type { Engine } from '../engine.ts';
+import { prefixEnd } from '../keys/buffer.ts';
+import { Keyspace, bulkKey, scopePrefix, tablePrefix } from '../keys/keyspace.ts';
+import { encodeRecord } from '../records.ts';
+import { TupleFlag, tupleFlags, tupleSeq } from '../tuple/header.ts';
+import { removeRange } from '../txn/bulk.ts';
+import { readTableRecord } from '../txn/reader.ts';
+import { committedSeq, limitsMemo } from './cleaning.ts';
+
+/** Committed bulk transactions with rows in a table whose records wait for a pass over the whole table. */
+const bulksMax = 64;
+
+/**
+ * Removes the hot keys of rows that a flush has moved: those of `users`, or everyone's. Repeats safely; the next start does what a
+ * crash left. A pass over everyone's also finds the bulk transactions that have no row left, whose records go.
+ */
+export async function removeMoved(
+  engine: Engine,
+  tableId: number,
+  users?: readonly string[],
+): Promise<void> {
+  const state = engine.tableState(tableId);
+  const bulks = [...engine.bulks].filter(
+    ([, record]) => record.committed !== null && record.tables.includes(tableId),
+  );
+  const all = users === undefined || bulks.length > bulksMax;
+  const before = { all: state.unremovedAll, users: new Map(state.unremoved) };
+  await engine.faults('flush: removing');
+  const limitsOf = limitsMemo(engine, tableId);
+  const left = new Set<number>();
+  const condemned = (key: Buffer, tuple: Buffer): boolean => {
+    engine.closing.throwIfAborted();
+    const seq = committedSeq(engine, tuple);
+    const flags = tupleFlags(tuple);
+    const moved =
+      seq !== undefined && seq <= limitsOf(key).watermark && (flags & TupleFlag.pinned) === 0;
+    if (!moved && (flags & TupleFlag.provisional) !== 0) left.add(tupleSeq(tuple));
+    return moved;
+  };
+  const prefixes = all
+    ? [tablePrefix(Keyspace.rows, tableId)]
+    : users.map((userId) => scopePrefix(Keyspace.rows, tableId, userId));
+  for (const prefix of prefixes) await removeRange(engine, prefix, prefixEnd(prefix), condemned);
+
+  // What was flushed meanwhile has a removal of its own coming.
+  if (all && state.unremovedAll === before.all) state.unremovedAll = 0;
+  for (const userId of all ? before.users.keys() : users)
+    if (state.unremoved.get(userId) === before.users.get(userId)) state.unremoved.delete(userId);
+  await engine.sequencer.submit({
+    sync: false,
+    takesSeq: false,
+    write(writer) {
+      if (state.unremovedAll !== 0 || state.unremoved.size > 0) return;
+      const record = readTableRecord((key) => engine.sequencer.latest(key), tableId);
+      if (record.moving)
+        writer.put(
+          tablePrefix(Keyspace.table, tableId),
+          encodeRecord({ ...record, moving: false }),
+        );
+    },
+  });
+  if (!all) return;
+  for (const [bulkId, record] of bulks) {
+    if (left.has(bulkId)) continue;
+    const tables = record.tables.filter((id) => id !== tableId);
+    await engine.sequencer.submit({
+      sync: false,
+      takesSeq: false,
+      write(writer) {
+        if (tables.length > 0) writer.put(bulkKey(bulkId), encodeRecord({ ...record, tables }));
+        else writer.delete(bulkKey(bulkId));
+      },
+    });
+    // Older snapshots still hold such rows, so memory keeps the seq.
+    engine.bulks.set(bulkId, { ...record, tables });
+  }
+}
