@@ -86,8 +86,8 @@ export function tableLines(
 }
 
 /** Resolves when the stream takes more. */
-async function writeTo(stream: NodeJS.WriteStream, text: string): Promise<void> {
-  if (text === '' || stream.write(text)) return;
+async function writeTo(stream: NodeJS.WriteStream, data: string | Uint8Array): Promise<void> {
+  if (data.length === 0 || stream.write(data)) return;
   // 'close' comes when nobody reads any more; main.ts ends the process then.
   const { promise, resolve } = Promise.withResolvers<void>();
   stream.once('drain', resolve).once('close', resolve);
@@ -95,7 +95,7 @@ async function writeTo(stream: NodeJS.WriteStream, text: string): Promise<void> 
   stream.off('drain', resolve).off('close', resolve);
 }
 
-export const writeOut = (text: string): Promise<void> => writeTo(process.stdout, text);
+export const writeOut = (data: string | Uint8Array): Promise<void> => writeTo(process.stdout, data);
 
 /** A line for people, on stderr, so that stdout holds the result alone. */
 export const tell = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ExitCode, reportError } from './errors.ts';
 import { serve } from './serve.ts';
+import { sql } from './sql.ts';
 
 const groups: readonly { readonly heading: string; readonly commands: readonly Command[] }[] = [
-  { heading: 'Server:', commands: [serve] },
+  { heading: 'Server:', commands: [serve, sql] },
 ];
 
 function version(): string {
