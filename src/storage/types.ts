@@ -351,11 +351,27 @@ export interface ColdScan {
   release(): void;
 }
 
+/** What a table holds, counted. Bytes of the hot store are those of keys and values, before it compresses them. */
 export interface StorageStats {
+  /** Soft-deleted ones included. */
   readonly hotRows: number;
+  readonly hotDeletedRows: number;
+  /** Of rows; those that wait for their removal included. */
+  readonly hotBytes: number;
+  /** Of index entries: indexes are in the hot store, whichever tier a row is in. */
+  readonly indexBytes: number;
+  /** Rows in files, superseded and soft-deleted ones included. */
   readonly coldRows: number;
+  /** Undefined: a file was written by a version that did not count them. */
+  readonly coldDeletedRows: number | undefined;
   readonly coldBytes: number;
   readonly files: number;
+  /** Keys of which a file's version is superseded by a later one. */
+  readonly supersededKeys: number;
+  /** Of the manifest, of files' filters and of marks. */
+  readonly metadataBytes: number;
+  /** User ids with rows; 0 for tables that have none. */
+  readonly users: number;
 }
 
 /** What a rewrite makes of rows: values parallel to the columns of the table that they go to. */
@@ -496,8 +512,8 @@ export interface Storage {
   vacuum(table: StoredTable): Promise<void>;
   /** Removes a stream's expired rows; returns how many. */
   evictExpired(table: StoredTable): Promise<number>;
-  /** Measured figures of a table (not estimates). */
-  stats(table: StoredTable): Promise<StorageStats>;
+  /** Measured figures of a table (not estimates): reads all that it has in the hot store. `gently`: half of the time. */
+  stats(table: StoredTable, options?: { readonly gently?: boolean }): Promise<StorageStats>;
   /**
    * About how many rows the scope has in both tiers, at once and from memory (for choosing an executor). Never less than
    * a tenth or more than ten times the truth once the scope has been read.

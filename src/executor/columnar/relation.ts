@@ -64,6 +64,7 @@ export async function scanRelation(scan: ScanNode, relation: RelationContext): P
     if (hot !== undefined) parts.push(hot);
     if (stored.kind !== 'stream') {
       const cold = await storage.coldScan(transaction, stored, { scope, predicates });
+      relation.defer(() => cold.release());
       report.filesKnown = cold.filesKnown;
       report.filesOpened = cold.files.length;
       for (const file of cold.files) report.coldRows += file.rows;

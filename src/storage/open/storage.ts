@@ -97,7 +97,7 @@ export function makeStorage(
     dropTable: (table, { onProgress } = {}) =>
       inTurn(table.tableId, () => dropTable(engine, table, onProgress)),
     evictExpired: (table) => evictExpired(engine, engine.runtime(table)),
-    stats: (table) => tableStats(engine, engine.runtime(table)),
+    stats: (table, options) => tableStats(engine, engine.runtime(table), options),
     estimateRows: (table, scope) => estimateRows(engine, engine.runtime(table), scope),
     rowsMeasured: (table, scope) => rowsMeasured(engine, engine.runtime(table), scope),
     files: (tableId) => manifestOf(engine, tableId),

@@ -8,6 +8,7 @@ import { Keyspace, bulkKey, fileKey, tableKeyspaces, tablePrefix } from '../keys
 import { encodeRecord } from '../records.ts';
 import { removeWhere } from '../txn/bulk.ts';
 import type { DroppedTable } from '../types.ts';
+import type { CondemnedFile } from './file-life.ts';
 
 /** Files that are removed, and then unlisted, at a time. */
 const filesPerStep = 256;
@@ -40,7 +41,7 @@ export async function dropTable(
   const removed = { files: 0, bytes: 0 };
   // A backup reads files of its own time; all other readers of the table have ended.
   await engine.files.unpinned();
-  await removeStep(engine, engine.files.take(tableId), failures);
+  await removeStep(engine, engine.files.condemnedOf(tableId), failures);
   for await (const entries of listed(engine, tableId)) {
     const gone = await removeStep(engine, entries, failures);
     removed.files += gone.length;
@@ -93,14 +94,12 @@ async function* listed(engine: Engine, tableId: number): AsyncGenerator<readonly
 }
 
 /** Removes some files, then their folders that are empty by now, then their entries; returns those that are gone. */
-async function removeStep(
+async function removeStep<File extends CondemnedFile>(
   engine: Engine,
-  entries: readonly ManifestEntry[],
+  entries: readonly File[],
   failures: Failures,
-): Promise<ManifestEntry[]> {
-  const outcomes = await Promise.allSettled(
-    entries.map((entry) => engine.places.remove(entry)),
-  );
+): Promise<File[]> {
+  const outcomes = await Promise.allSettled(entries.map((entry) => engine.places.remove(entry)));
   const gone = entries.filter((entry, i) => {
     const outcome = outcomes[i]!;
     if (outcome.status === 'fulfilled') return true;
@@ -110,7 +109,9 @@ async function removeStep(
   });
   const folders = new Set(gone.map((entry) => dirname(engine.cold.path(entry))));
   // One folder for each user, then what is above them once.
-  const emptied = await Promise.all([...folders].map((folder) => engine.places.removeFolder(folder)));
+  const emptied = await Promise.all(
+    [...folders].map((folder) => engine.places.removeFolder(folder)),
+  );
   const parents = new Set(
     [...folders].flatMap((folder, i) => (emptied[i] === true ? [dirname(folder)] : [])),
   );

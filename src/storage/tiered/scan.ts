@@ -271,8 +271,32 @@ export async function coldScan(
 ): Promise<ColdScan> {
   const { engine } = context;
   const { table } = runtime;
-  const none: ColdScan = { files: [], filesKnown: 0, paths: [], superseded: [] };
+  const none: ColdScan = {
+    files: [],
+    filesKnown: 0,
+    paths: [],
+    superseded: [],
+    release: () => undefined,
+  };
   if (!engine.tableState(table.tableId).special || table.kind === 'stream') return none;
+  // Until the caller has read the files, which may be later than the statement's end.
+  const { reader } = context;
+  reader.retain();
+  try {
+    return await coldScanOf(context, runtime, options);
+  } catch (error) {
+    reader.release();
+    throw error;
+  }
+}
+
+async function coldScanOf(
+  context: ReadContext,
+  runtime: TableRuntime,
+  options: Pick<ScanOptions, 'scope' | 'predicates'>,
+): Promise<ColdScan> {
+  const { engine } = context;
+  const { table } = runtime;
   const cold = await coldPart(context, runtime, options);
   await engine.cold.verify(cold.files);
   const superseded: { userId: string; key: readonly Value[]; seq: number }[] = [];
@@ -293,5 +317,6 @@ export async function coldScan(
     filesKnown: cold.filesKnown,
     paths: cold.files.map((file) => engine.cold.path(file)),
     superseded,
+    release: () => context.reader.release(),
   };
 }

@@ -37,6 +37,8 @@ export function createReader(engine: Engine): Reader {
   let holders = 1;
   const memo = new Map<string, Limits>();
   const self: UnfixedReader = { fix, at: -1 };
+  // From before the first look: files and marks of what it sees stay.
+  const epoch = engine.files.enter();
 
   function fix(): void {
     if (snapshot !== undefined) return;
@@ -82,6 +84,7 @@ export function createReader(engine: Engine): Reader {
       if (--holders > 0) return;
       takeOut(engine.unfixedReaders, self);
       snapshot?.release();
+      engine.files.leave(epoch);
     },
   };
 }

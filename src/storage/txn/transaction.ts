@@ -26,6 +26,7 @@ import { commitTransaction, scopeText } from './commit.ts';
 import { lockRow, lockRows } from './locking.ts';
 import { isNewMax, loadMaxKey } from './max-key.ts';
 import { isTruncated } from './overlay.ts';
+import type { Epoch } from '../tiered/file-life.ts';
 import type { Reader } from './reader.ts';
 import { createReader } from './reader.ts';
 import { releaseSavepoint, rollbackToSavepoint, setSavepoint } from './savepoint.ts';
@@ -69,6 +70,11 @@ export function beginTransaction(
   let reader: Reader | undefined;
   let open = true;
   let judged = true;
+  /**
+   * From the statement's first look on, to the end of the commit: what was read may be judged again by the marks of that time, though
+   * its reader is gone.
+   */
+  let hold: Epoch | undefined;
 
   const judgedReads = (): ReadSet | undefined => (judged ? state.reads : undefined);
   const check = (): void => assert(open, 'a call to a transaction that has ended');
@@ -77,7 +83,15 @@ export function beginTransaction(
     check();
     settleRuns(state);
   };
-  const currentReader = (): Reader => (reader ??= createReader(engine));
+  const newReader = (): Reader => {
+    hold ??= engine.files.enter();
+    return createReader(engine);
+  };
+  const letGo = (): void => {
+    if (hold !== undefined) engine.files.leave(hold);
+    hold = undefined;
+  };
+  const currentReader = (): Reader => (reader ??= newReader());
   /** The snapshot of REPEATABLE READ and SERIALIZABLE: taken by the first statement, kept to the end. */
   const oneSnapshot = (): Snapshot => {
     const kept = currentReader();
@@ -117,6 +131,7 @@ export function beginTransaction(
     if (state.reads !== undefined) closeReads(engine, state.reads);
     for (const bulkId of state.bulkIds) engine.bulkOwners.delete(bulkId);
     if (owner === undefined) state.owner.releaseAll();
+    letGo();
   };
   const ownRow = (table: StoredTable, key: Buffer, userId: string): StoredRow => {
     const found = lookupHot(latestContext(state, table), engine.runtime(table), userId, key);
@@ -136,7 +151,8 @@ export function beginTransaction(
       check();
       if (isolation !== 'read committed') return oneSnapshot();
       reader?.release();
-      const fresh = createReader(engine);
+      letGo();
+      const fresh = newReader();
       reader = fresh;
       return {
         get seq() {
@@ -149,6 +165,7 @@ export function beginTransaction(
         release() {
           if (reader === fresh) {
             fresh.release();
+            letGo();
             reader = undefined;
           }
         },
@@ -157,6 +174,7 @@ export function beginTransaction(
     endStatement() {
       if (isolation !== 'read committed') return;
       reader?.release();
+      letGo();
       reader = undefined;
     },
     async getByKey(table, key) {

@@ -1,0 +1,146 @@
+import { dirname } from 'node:path';
+import type { FilePosition, Places } from '../cold/places.ts';
+import type { StorageLog } from '../engine.ts';
+import type { ManifestFile } from '../types.ts';
+
+/** A stretch of time between two times that something was condemned. Who reads from it on holds it until the end. */
+export interface Epoch {
+  holders: number;
+  /** What waits until this epoch and those before it have no holder. */
+  readonly waiting: (() => void)[];
+  next: Epoch | undefined;
+}
+
+/** A file that no manifest lists any more. */
+export type CondemnedFile = FilePosition & Pick<ManifestFile, 'tableId' | 'userId' | 'fileId'>;
+
+/**
+ * When a file, or a mark, may go that a newer state does not need any more: once everyone has ended who may have seen the older
+ * state. Readers hold the epoch in which they have begun, from before their first look at the hot store.
+ */
+export interface FileLife {
+  enter(): Epoch;
+  leave(epoch: Epoch): void;
+  /** Runs `work` when all who hold an epoch now have left: within the call when there is nobody. */
+  afterReaders(work: () => void): void;
+  /** As `enter`, and a DROP waits for it too. The returned function lets go; calling it again does nothing. */
+  pin(): () => void;
+  /** Resolves when nobody holds a `pin`. */
+  unpinned(): Promise<void>;
+  /**
+   * Removes files that have just been unlisted, once the readers of now have ended; resolved when they are gone, or at once while there
+   * are such readers. What can't be removed is logged and tried again by `retry`; it is nobody's data any more.
+   */
+  condemn(files: readonly CondemnedFile[]): Promise<void>;
+  /** Tries again what could not be removed; returns what still can't. */
+  retry(): Promise<readonly { readonly path: string; readonly error: Error }[]>;
+  /** A dropped table's condemned files that are still there: its readers are no more, so the drop may remove them. */
+  condemnedOf(tableId: number): readonly CondemnedFile[];
+}
+
+export function createFileLife(
+  places: Places,
+  log: StorageLog,
+  inTurn: (tableId: number, work: () => Promise<void>) => Promise<void>,
+  background: (work: Promise<void>) => void,
+  closing: AbortSignal,
+): FileLife {
+  let current: Epoch = { holders: 0, waiting: [], next: undefined };
+  let oldest = current;
+  let pins = 0;
+  const unpinned: (() => void)[] = [];
+  /** Condemned and still there, by absolute path. */
+  const condemned = new Map<string, CondemnedFile>();
+  const stuck = new Map<string, { readonly file: CondemnedFile; readonly error: Error }>();
+
+  function drain(): void {
+    while (oldest !== current && oldest.holders === 0) {
+      const { waiting } = oldest;
+      oldest = oldest.next!;
+      for (const work of waiting) work();
+    }
+  }
+
+  async function remove(files: readonly CondemnedFile[]): Promise<void> {
+    const folders = new Set<string>();
+    for (const file of files) {
+      const path = places.path(file);
+      if (!condemned.has(path)) continue;
+      try {
+        await places.remove(file);
+        condemned.delete(path);
+        stuck.delete(path);
+        folders.add(dirname(path));
+      } catch (reason) {
+        const error = reason instanceof Error ? reason : new Error(String(reason));
+        if (!stuck.has(path)) log.warn({ err: error }, `could not remove file "${file.path}"`);
+        stuck.set(path, { file, error });
+      }
+    }
+    for (const folder of folders) await places.removeEmptyFolders(folder);
+  }
+
+  const life: FileLife = {
+    enter() {
+      current.holders++;
+      return current;
+    },
+    leave(epoch) {
+      epoch.holders--;
+      if (epoch === oldest && epoch.holders === 0) drain();
+    },
+    afterReaders(work) {
+      drain();
+      if (oldest === current && current.holders === 0) {
+        work();
+        return;
+      }
+      current.waiting.push(work);
+      const next: Epoch = { holders: 0, waiting: [], next: undefined };
+      current.next = next;
+      current = next;
+      drain();
+    },
+    pin() {
+      const epoch = life.enter();
+      pins++;
+      let held = true;
+      return () => {
+        if (!held) return;
+        held = false;
+        pins--;
+        life.leave(epoch);
+        if (pins === 0) for (const wake of unpinned.splice(0)) wake();
+      };
+    },
+    async unpinned() {
+      while (pins > 0) await new Promise<void>((resolve) => unpinned.push(resolve));
+    },
+    async condemn(files) {
+      if (files.length === 0) return;
+      for (const file of files) condemned.set(places.path(file), file);
+      let now: Promise<void> | undefined;
+      let asked = true;
+      life.afterReaders(() => {
+        if (asked) {
+          now = remove(files);
+          return;
+        }
+        // The next start sweeps them.
+        if (closing.aborted) return;
+        // By turns with whoever makes folders and files of the table.
+        const tables = new Set(files.map((file) => file.tableId));
+        for (const tableId of tables)
+          background(inTurn(tableId, () => remove(files.filter((f) => f.tableId === tableId))));
+      });
+      asked = false;
+      await now;
+    },
+    async retry() {
+      await remove([...stuck.values()].map(({ file }) => file));
+      return [...stuck.values()].map(({ file, error }) => ({ path: file.path, error }));
+    },
+    condemnedOf: (tableId) => [...condemned.values()].filter((file) => file.tableId === tableId),
+  };
+  return life;
+}
