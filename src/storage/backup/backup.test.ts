@@ -298,6 +298,43 @@ describe('a restore', () => {
     expect(readdirSync(newDir())).toEqual(['mine']);
   });
 
+  test("gives files in tablespaces back under names of its own, beside the other server's", async () => {
+    const root = `${folder.dataDir}-space`;
+    const roomy = { ...users, tablespaceId: 5 };
+    const made = await storage.locations.make(5, `${root}/\${user_id}`);
+    await inTransaction(storage, async (transaction) => made.put(transaction));
+    await put(roomy, 'ann', 0, 50);
+    await storage.flush(roomy, {});
+    await put(roomy, 'ann', 50, 60);
+    const before = await contents(storage);
+    const names = (): string[] => readdirSync(root, { recursive: true }).map(String).sort();
+    const others = names();
+    try {
+      await backup();
+      const cut = restore({
+        backup: place,
+        dataDir: newDir(),
+        faults: (step) => {
+          if (step === 'restore: files copied') throw new Error('cut');
+        },
+      });
+      await expect(cut).rejects.toThrow('cut');
+      expect(names()).toEqual(others);
+      await restore({ backup: place, dataDir: newDir() });
+      expect(names()).toHaveLength(others.length + 2);
+      const again = await openRestored();
+      expect(await contents(again)).toEqual(before);
+      const [file] = await again.files(users.tableId);
+      expect(others).not.toContain(file!.path);
+      await again.close();
+      // Neither start nor stop has touched what is the other's.
+      for (const name of others) expect(names()).toContain(name);
+      expect(await contents(storage)).toEqual(before);
+    } finally {
+      rmSync(root, { recursive: true, force: true });
+    }
+  });
+
   test('that was killed keeps servers out, and can be done again', async () => {
     await fill();
     const before = await contents(storage);

@@ -19,8 +19,8 @@ import type { BackupOptions, BackupResult } from '../types.ts';
 import { fileCopier } from './copy-file.ts';
 import type { DumpFile } from './dump.ts';
 import { createDump } from './dump.ts';
-import type { BackupFile, BackupInfo } from './info.ts';
-import { backupFormat, coldName, dumpName, readInfo, writeInfo } from './info.ts';
+import type { BackupFile, BackupInfo, BackupLocation } from './info.ts';
+import { backupFormat, coldName, dumpName, readInfo, tablespacesName, writeInfo } from './info.ts';
 import { checkBackupPath, claimTarget, markComplete } from './target.ts';
 
 /** Entries per read of the hot store. */
@@ -117,6 +117,7 @@ async function write(
       commitSeq,
       tables: new Set(listed.map(({ tableId }) => tableId)).size,
       token: options.token,
+      locations: locationsOf(engine, files),
       hot: { path: dumpName, ...dump },
       files,
     };
@@ -165,6 +166,21 @@ function entryFilter(
   };
 }
 
+/** Where files are in the backup. */
+function folderOf(tablespaceId: number | undefined): string {
+  return tablespaceId === undefined ? coldName : `${tablespacesName}/${tablespaceId}`;
+}
+
+function locationsOf({ places }: Engine, files: readonly BackupFile[]): BackupLocation[] {
+  const ids = new Set(files.flatMap(({ tablespaceId }) => tablespaceId ?? []));
+  return [...ids]
+    .sort((a, b) => a - b)
+    .flatMap((tablespaceId) => {
+      const known = places.locations.get(tablespaceId);
+      return known === undefined ? [] : [{ tablespaceId, location: known.location }];
+    });
+}
+
 async function copyFiles(
   engine: Engine,
   listed: readonly ManifestEntry[],
@@ -179,16 +195,23 @@ async function copyFiles(
   const copyNext = async (): Promise<void> => {
     for (let file = listed[next++]; file !== undefined; file = listed[next++]) {
       signal.throwIfAborted();
-      const path = `${coldName}/${file.path}`;
+      const { tablespaceId } = file;
+      const path = `${folderOf(tablespaceId)}/${file.path}`;
       const target = join(folder, path);
       await makeFolders(dirname(target), folder, folders);
-      await copier.copy(engine.cold.path(file), target, file, {
+      await copier.copy(engine.places.path(file), target, file, {
         name: file.path,
         signal,
         onBytes: advance,
       });
       const { bytes, checksum, rows } = file;
-      files.push({ path, bytes, checksum, rows });
+      files.push({
+        path,
+        bytes,
+        checksum,
+        rows,
+        ...(tablespaceId === undefined ? {} : { tablespaceId }),
+      });
     }
   };
   const workers = Array.from({ length: copiesInFlightMax }, copyNext);

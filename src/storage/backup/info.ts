@@ -14,6 +14,9 @@ export const dumpName = 'hot.dump';
 /** The folder of the Parquet files, laid out as in the data folder. */
 export const coldName = 'cold';
 
+/** The folder of those in tablespaces, each tablespace's in one that is called as its id. */
+export const tablespacesName = 'tablespaces';
+
 /** A Parquet file of the backup. */
 export interface BackupFile {
   /** Below the backup's folder, with forward slashes. */
@@ -22,6 +25,15 @@ export interface BackupFile {
   /** CRC-32, hexadecimal. */
   readonly checksum: string;
   readonly rows: number;
+  /** Whose location it comes from; undefined: the data folder. */
+  readonly tablespaceId?: number;
+}
+
+/** Where the files of a tablespace are when they are not in a backup. */
+export interface BackupLocation {
+  readonly tablespaceId: number;
+  /** The tablespace's LOCATION. */
+  readonly location: string;
 }
 
 /** What backup.json says. */
@@ -38,6 +50,8 @@ export interface BackupInfo {
   readonly tables: number;
   /** Tells backups apart: the job that made it. */
   readonly token: string;
+  /** Of those tablespaces that have files in the backup. */
+  readonly locations: readonly BackupLocation[];
   readonly hot: DumpFile & { readonly path: string };
   readonly files: readonly BackupFile[];
 }

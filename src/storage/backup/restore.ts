@@ -2,10 +2,11 @@
  * A data folder made of a backup, offline. A mark in it keeps servers out (claimDataFolder) until all is written, synced and read
  * again; its removal is what makes the folder one.
  */
-import { mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { PgError, SqlState, diskError } from '../../base/index.ts';
+import { PgError, SqlState, diskError, systemRandom } from '../../base/index.ts';
 import { fileChecksum } from '../cold/checksum.ts';
+import type { RandomBytes } from '../../base/index.ts';
 import type { Faults } from '../engine.ts';
 import { openLevelStore } from '../hot/level-store.ts';
 import type { HotStore } from '../hot/types.ts';
@@ -14,9 +15,12 @@ import { dataFormat, markDataFolder, restoringName, syncFolder } from '../open/d
 import { lockDataFolder, pidFileName } from '../open/folder-lock.ts';
 import { checkBackup, requireContents } from './check.ts';
 import { compare, fileCopier } from './copy-file.ts';
+import type { DumpContents } from './dump.ts';
 import { contentsSum, readDump } from './dump.ts';
-import type { BackupInfo } from './info.ts';
+import type { BackupFile, BackupInfo } from './info.ts';
 import { coldName, readInfo } from './info.ts';
+import { claimLocations, clearLocations, entryWithTag, placeOf, rootsOf } from './locations.ts';
+import { readMark, removeMark, writeMark } from './restore-mark.ts';
 
 /** Entries per read of the restored hot store. */
 const readEntries = 2048;
@@ -30,6 +34,7 @@ export interface RestoreOptions {
   readonly dataDir: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (fraction: number) => void;
+  readonly random?: RandomBytes;
   /** Called (and awaited) at each named step; for tests. */
   readonly faults?: Faults;
 }
@@ -65,24 +70,25 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   };
   await checkTarget(folder);
   await checkBackup(backup, info, { signal: options.signal, onBytes: advance });
-  const { faults = () => undefined, signal } = options;
+  const { faults = () => undefined, signal, random = systemRandom } = options;
+  const tag = Buffer.from(random(4)).toString('hex');
+  const work: Work = { backup, folder, info, tag, signal, advance, faults };
   const made = await mkdir(folder, { recursive: true });
   const lock = await lockDataFolder(folder);
   try {
     // Another restore may have been at work until now.
     await checkTarget(folder);
-    await beginRestore(folder);
-    await removeAllBut(folder, keptNames);
+    await removeUnfinished(folder);
+    await writeMark(folder, { tag, roots: rootsOf(info) });
     await faults('restore: begun');
-    await copyFiles(backup, folder, info, { signal, advance });
+    await copyFiles(work);
     await faults('restore: files copied');
-    await writeHot(backup, folder, info, { signal, advance, faults });
-    await faults('restore: hot store written');
-    await checkRestored(folder, info, { signal, advance });
+    await checkHot(work, await writeHot(work));
+    await checkFiles(work);
     await markDataFolder(folder);
     await syncAll(folder, made);
     await faults('restore: checked');
-    await endRestore(folder);
+    await removeMark(folder);
   } catch (error) {
     await lock.release();
     await discard(folder, made !== undefined).catch(() => undefined);
@@ -98,21 +104,6 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
     bytes: files.reduce((sum, file) => sum + file.bytes, hot.bytes),
     backupStartedAt: startedAt,
   };
-}
-
-async function beginRestore(folder: string): Promise<void> {
-  const file = await open(join(folder, restoringName), 'w');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await syncFolder(folder);
-}
-
-async function endRestore(folder: string): Promise<void> {
-  await rm(join(folder, restoringName), { force: true });
-  await syncFolder(folder);
 }
 
 /** What is there of a folder before anything is restored to it. */
@@ -137,24 +128,37 @@ async function checkTarget(folder: string): Promise<void> {
 }
 
 interface Work {
+  readonly backup: string;
+  readonly folder: string;
+  readonly info: BackupInfo;
+  /** The restored folder's, in locations that others may use as well. */
+  readonly tag: string;
   readonly signal: AbortSignal | undefined;
   readonly advance: (bytes: number) => void;
+  readonly faults: Faults;
 }
 
-async function copyFiles(
-  backup: string,
-  folder: string,
-  { files }: BackupInfo,
-  { signal, advance }: Work,
-): Promise<void> {
+/** Absolute path of a restored file. */
+function targetOf({ folder, info, tag }: Work, file: BackupFile): string {
+  return placeOf(info, file, tag) ?? join(folder, file.path);
+}
+
+async function copyFiles(work: Work): Promise<void> {
+  const { backup, folder, info, tag, signal, advance } = work;
   const copier = fileCopier();
+  const roots = rootsOf(info);
+  await claimLocations(roots, folder, tag);
   const folders = new Set([join(folder, coldName)]);
   await mkdir(join(folder, coldName), { recursive: true });
-  for (const file of files) {
+  for (const file of info.files) {
     signal?.throwIfAborted();
-    const target = join(folder, file.path);
+    const target = targetOf(work, file);
     if (!folders.has(dirname(target))) await mkdir(dirname(target), { recursive: true });
-    for (let at = dirname(target); at.length > folder.length; at = dirname(at)) folders.add(at);
+    const root = [folder, ...roots].find((one) => target.startsWith(`${one}/`)) ?? '/';
+    for (let at = dirname(target); at.length >= root.length; at = dirname(at)) {
+      if (folders.has(at)) break;
+      folders.add(at);
+    }
     await copier.copy(join(backup, file.path), target, file, {
       name: file.path,
       signal,
@@ -164,20 +168,21 @@ async function copyFiles(
   for (const made of folders) await syncFolder(made);
 }
 
-async function writeHot(
-  backup: string,
-  folder: string,
-  { hot }: BackupInfo,
-  { signal, advance, faults }: Work & { readonly faults: Faults },
-): Promise<void> {
-  const sum = contentsSum();
+/** Returns what is in the hot store now: the dump, but for names of files. */
+async function writeHot(work: Work): Promise<DumpContents> {
+  const { backup, folder, info, tag, signal, advance, faults } = work;
+  const { hot } = info;
+  const read = contentsSum();
+  const written = contentsSum();
   const store = await openLevelStore(join(folder, 'hot'));
   try {
     for await (const { entries, payload } of readDump(join(backup, hot.path), hot.path)) {
       signal?.throwIfAborted();
-      sum.addPayload(payload, entries.length);
+      read.addPayload(payload, entries.length);
+      const own = entries.map((entry) => entryWithTag(entry, tag));
+      written.add(own);
       const batch = store.batch();
-      for (const [key, value] of entries) batch.put(key, value);
+      for (const [key, value] of own) batch.put(key, value);
       await batch.write({ sync: false });
       advance(payload.length);
       await faults('restore: block written');
@@ -186,25 +191,26 @@ async function writeHot(
     // Syncs what has been written.
     await store.close();
   }
-  requireContents(sum, hot, hot.path);
+  requireContents(read, hot, hot.path);
+  await faults('restore: hot store written');
+  return written.contents();
 }
 
 /** Reads what has been written, as it will be read from now on. */
-async function checkRestored(
-  folder: string,
-  { hot, files }: BackupInfo,
-  { signal, advance }: Work,
-): Promise<void> {
+async function checkHot({ folder, signal, advance }: Work, expected: DumpContents): Promise<void> {
   const store = await openLevelStore(join(folder, 'hot'));
   try {
-    requireContents(await contentsOf(store, signal, advance), hot, join(folder, 'hot'));
+    requireContents(await contentsOf(store, signal, advance), expected, join(folder, 'hot'));
   } finally {
     await store.close();
   }
-  for (const file of files) {
-    signal?.throwIfAborted();
-    compare(await fileChecksum(join(folder, file.path)), file, file.path);
-    advance(file.bytes);
+}
+
+async function checkFiles(work: Work): Promise<void> {
+  for (const file of work.info.files) {
+    work.signal?.throwIfAborted();
+    compare(await fileChecksum(targetOf(work, file)), file, file.path);
+    work.advance(file.bytes);
   }
 }
 
@@ -240,6 +246,13 @@ async function syncAll(folder: string, made: string | undefined): Promise<void> 
   }
 }
 
+/** What a restore that was interrupted has written. */
+async function removeUnfinished(folder: string): Promise<void> {
+  const mark = await readMark(folder);
+  if (mark !== undefined) await clearLocations(mark.roots, mark.tag);
+  await removeAllBut(folder, keptNames);
+}
+
 async function removeAllBut(folder: string, kept: readonly string[]): Promise<void> {
   for (const name of await readdir(folder))
     if (!kept.includes(name)) await rm(join(folder, name), { recursive: true, force: true });
@@ -250,7 +263,8 @@ async function discard(folder: string, made: boolean): Promise<void> {
   const names = await readdir(folder);
   // A failure before anything was written.
   if (!names.includes(restoringName) && !names.every((name) => keptNames.includes(name))) return;
+  await removeUnfinished(folder);
   await removeAllBut(folder, [restoringName]);
-  await endRestore(folder);
+  await removeMark(folder);
   if (made) await rmdir(folder);
 }

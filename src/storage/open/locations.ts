@@ -21,13 +21,14 @@ import { syncFolder } from './data-folder.ts';
 /** What a location is called to the one who makes a file in it; bytes of randomness. */
 const tagBytes = 4;
 
-const keyPrefix = 'location/';
+/** Meta keys of the records. */
+export const locationKeyPrefix = 'location/';
 
 function locationKey(tablespaceId: number): string {
-  return `${keyPrefix}${String(tablespaceId).padStart(12, '0')}`;
+  return `${locationKeyPrefix}${String(tablespaceId).padStart(12, '0')}`;
 }
 
-interface LocationRecord {
+export interface LocationRecord {
   readonly tablespaceId: number;
   readonly location: string;
   readonly tag: string;
@@ -141,7 +142,7 @@ export function createLocations(
 
   return {
     async open() {
-      const from = metaKey(keyPrefix);
+      const from = metaKey(locationKeyPrefix);
       const cursor = engine.store.scan({ from, to: prefixEnd(from) });
       const records: LocationRecord[] = [];
       try {
