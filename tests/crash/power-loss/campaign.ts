@@ -4,13 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemClock } from '../../../src/base/index.ts';
-import type { Storage } from '../../../src/storage/index.ts';
-import { openStorage } from '../../../src/storage/index.ts';
 import { asynchronousCommitDelayMs } from '../../../src/storage/txn/sequencer.ts';
 import { Violation } from '../client.ts';
 import type { Random } from '../random.ts';
@@ -20,7 +17,9 @@ import type { Loss } from '../shim/disk.ts';
 import { createDisk } from '../shim/disk.ts';
 import { operationsOf } from '../shim/journal.ts';
 import type { LogLine } from './model.ts';
-import { contentOf, fingerprint, logBytesMax, shared, tables } from './model.ts';
+import { fingerprint, fingerprintOf, openLeft } from './model.ts';
+import { chooseMoments } from './moments.ts';
+import { goOn, losePowerInRecovery } from './recovery.ts';
 
 const workload = fileURLToPath(new URL('workload-main.ts', import.meta.url));
 /** What asynchronous commits may be lost for: the delay, the sync's own time, and a busy machine. */
@@ -34,12 +33,21 @@ export interface PowerLossOptions {
   readonly moments: number;
   /** A pattern of paths whose syncs the disk forgets: a bug that must be found. */
   readonly noSync?: string;
+  /** After how many of the losses it is lost again while the storage recovers. Default: recoveriesDefault. */
+  readonly recoveries?: number;
+  /** A pattern of paths whose syncs the disk forgets during a recovery. */
+  readonly noSyncInRecovery?: string;
 }
+
+/** One of some twelve losses. */
+const recoveriesDefault = 1 / 12;
 
 export interface PowerLossReport {
   readonly operations: number;
   readonly journalBytes: number;
   readonly losses: number;
+  /** Losses while the storage recovered from one. */
+  readonly again: number;
 }
 
 interface Expectation {
@@ -59,7 +67,9 @@ export async function runPowerLosses(options: PowerLossOptions): Promise<PowerLo
     const random = seededRandom(`${options.seed}/losses`);
     const moments = chooseMoments(operations, options.moments, random);
     const disk = createDisk(join(folder, 'disk'));
+    const { recoveries = recoveriesDefault, noSyncInRecovery } = options;
     let done = 0;
+    let again = 0;
     for (const [index, { operation, end }] of operations.entries()) {
       if (moments.has(index)) {
         // The power goes before this operation.
@@ -68,7 +78,15 @@ export async function runPowerLosses(options: PowerLossOptions): Promise<PowerLo
           const image = join(folder, 'image');
           await mkdir(image);
           await disk.leave(image, loss, random);
-          await check(image, loss, position, expected, random).catch((error: unknown) => {
+          const recovery = random.chance(recoveries) ? join(folder, 'recovery') : undefined;
+          if (recovery !== undefined) await cp(image, recovery, { recursive: true });
+          const attempt = async (): Promise<void> => {
+            const rows = await check(image, loss, position, expected, random);
+            if (recovery === undefined) return;
+            again += await losePowerInRecovery(recovery, rows, random, noSyncInRecovery);
+            await rm(recovery, { recursive: true });
+          };
+          await attempt().catch((error: unknown) => {
             const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
             throw new Violation(
               `seed ${options.seed}, power lost before operation ${index} (${operation.op}), ${loss}: ${what}`,
@@ -81,7 +99,7 @@ export async function runPowerLosses(options: PowerLossOptions): Promise<PowerLo
       disk.apply(operation);
       if (end > journal.length) break;
     }
-    return { operations: operations.length, journalBytes: journal.length, losses: done };
+    return { operations: operations.length, journalBytes: journal.length, losses: done, again };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -140,63 +158,29 @@ function expectation(log: readonly LogLine[]): Expectation {
   };
 }
 
-/** Half of the moments anywhere, half around what orders the disk. */
-function chooseMoments(
-  operations: readonly { readonly operation: { readonly op: string } }[],
-  count: number,
-  random: Random,
-): ReadonlySet<number> {
-  const ordering = operations.flatMap(({ operation: { op } }, index) =>
-    op === 'write' ? [] : [index, index + 1],
-  );
-  const moments = new Set<number>();
-  while (moments.size < Math.min(count, operations.length))
-    moments.add(random.chance(0.5) ? random.below(operations.length) : random.pick(ordering));
-  return moments;
-}
-
-async function open(dataDir: string): Promise<Storage> {
-  return await openStorage({
-    dataDir,
-    clock: systemClock,
-    options: { hotLogBytesMax: logBytesMax },
-  });
-}
-
+/** Opens what is left. Returns the fingerprint of its rows. */
 async function check(
   image: string,
   loss: Loss,
   position: number,
   expected: Expectation,
   random: Random,
-): Promise<void> {
+): Promise<string> {
   const dataDir = join(image, 'data');
-  let storage = await open(dataDir);
+  const storage = await openLeft(dataDir);
+  let found: string;
   try {
-    const found = fingerprint();
-    found.change([...(await contentOf(storage))]);
+    found = await fingerprintOf(storage);
     const { least, most } = expected.bounds(position, loss);
-    const left = expected.states.indexOf(found.value, least);
+    const left = expected.states.indexOf(found, least);
     if (left < 0 || left > most) {
-      const other = expected.states.indexOf(found.value);
+      const other = expected.states.indexOf(found);
       const is = other < 0 ? 'what no number of first transactions made' : `those of ${other}`;
       throw new Error(`the rows are ${is}; expected those of ${least} to ${most} transactions`);
-    }
-    if (random.chance(0.1)) {
-      // Life goes on: what is written now is there after another start, in both tiers.
-      const transaction = storage.begin();
-      transaction.newStatement();
-      await transaction.insert(shared, '', [-1n, -1, 'after']);
-      await transaction.commit({ sync: true });
-      for (const table of tables) await storage.flush(table, {});
-      found.change([['shared//-1', -1]]);
-      await storage.close();
-      storage = await open(dataDir);
-      const again = fingerprint();
-      again.change([...(await contentOf(storage))]);
-      if (again.value !== found.value) throw new Error('the rows are others after the next start');
     }
   } finally {
     await storage.close();
   }
+  if (random.chance(0.1)) await goOn(dataDir);
+  return found;
 }

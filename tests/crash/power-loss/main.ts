@@ -19,7 +19,7 @@ try {
       moments: Number(options.moments),
     });
     process.stdout.write(
-      `seed ${seed}: ${report.losses} losses over ${report.operations} operations, no fault\n`,
+      `seed ${seed}: ${report.losses} losses over ${report.operations} operations, ${report.again} more while it recovered, no fault\n`,
     );
   }
 } catch (error) {

@@ -1,8 +1,10 @@
 /** The tables of the workload, what it does to them, and what they may hold after a loss. */
 import { crc32 } from 'node:zlib';
+import { systemClock } from '../../../src/base/index.ts';
 import { testTable } from '../../../src/storage/testing.ts';
 import { allRows } from '../../../src/storage/testing-folder.ts';
 import type { Storage, StoredTable } from '../../../src/storage/index.ts';
+import { openStorage } from '../../../src/storage/index.ts';
 import { Oid } from '../../../src/types/oid.ts';
 
 const columns = { id: Oid.int8, version: Oid.int4, filling: Oid.text };
@@ -93,4 +95,16 @@ export function fingerprint(): Fingerprint {
       return `${content.size} ${a} ${b}`;
     },
   };
+}
+
+/** The fingerprint of all rows. */
+export async function fingerprintOf(storage: Storage): Promise<string> {
+  const found = fingerprint();
+  found.change([...(await contentOf(storage))]);
+  return found.value;
+}
+
+/** Opens a data folder as the workload does. */
+export function openLeft(dataDir: string): Promise<Storage> {
+  return openStorage({ dataDir, clock: systemClock, options: { hotLogBytesMax: logBytesMax } });
 }

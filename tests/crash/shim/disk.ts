@@ -3,7 +3,7 @@
  * the folder: that of a new file is no sync of its name. Of what came later a power loss leaves nothing, or any of it:
  * pages of files in any choice; of each folder's changes the first few, as journaling file systems keep their order.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Random } from '../random.ts';
 import type { DiskOperation } from './journal.ts';
@@ -40,12 +40,51 @@ export interface Disk {
   leave(folder: string, loss: Loss, random: Random): Promise<void>;
 }
 
+/** What a disk holds, by the names and numbers that operations know it by. */
+interface Contents {
+  readonly top: FolderNode;
+  readonly byPath: Map<string, Node>;
+  readonly byInode: Map<bigint, FileNode>;
+}
+
 /** An empty disk, whose root's own name is safe. */
 export function createDisk(root: string): Disk {
-  const top: FolderNode = { kind: 'folder', durable: new Map(), pending: [] };
-  const byPath = new Map<string, Node>([[root, top]]);
-  const byInode = new Map<bigint, FileNode>();
+  const top = emptyFolder();
+  return diskOf({ top, byPath: new Map([[root, top]]), byInode: new Map() });
+}
 
+/** A disk with what is in `root` now, all of it safe. */
+export async function loadDisk(root: string): Promise<Disk> {
+  const contents: Contents = { top: emptyFolder(), byPath: new Map(), byInode: new Map() };
+  await loadFolder(contents, root, contents.top);
+  return diskOf(contents);
+}
+
+async function loadFolder(contents: Contents, path: string, folder: FolderNode): Promise<void> {
+  contents.byPath.set(path, folder);
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    const at = join(path, entry.name);
+    if (entry.isDirectory()) {
+      const within = emptyFolder();
+      folder.durable.set(entry.name, within);
+      await loadFolder(contents, at, within);
+      continue;
+    }
+    const { ino } = await stat(at, { bigint: true });
+    const file = contents.byInode.get(ino) ?? {
+      kind: 'file',
+      durable: await readFile(at),
+      pending: [],
+    };
+    contents.byInode.set(ino, file);
+    contents.byPath.set(at, file);
+    folder.durable.set(entry.name, file);
+  }
+}
+
+const emptyFolder = (): FolderNode => ({ kind: 'folder', durable: new Map(), pending: [] });
+
+function diskOf({ top, byPath, byInode }: Contents): Disk {
   const nodeAt = (path: string): Node => {
     const node = byPath.get(path);
     if (node === undefined) throw new Error(`the journal has nothing at ${path}`);
@@ -73,7 +112,7 @@ export function createDisk(root: string): Disk {
           break;
         }
         case 'mkdir':
-          add(operation.path, { kind: 'folder', durable: new Map(), pending: [] });
+          add(operation.path, emptyFolder());
           break;
         case 'write':
           fileOf(operation.inode).pending.push({ at: operation.at, data: operation.data });
