@@ -16,6 +16,8 @@ import { checkRows, connect, end, runStep, steps } from './script.ts';
 
 /** How long the server may take to write again once its disk does. */
 const recoveryMsMax = 60_000;
+/** After so many rounds the table is emptied, so that a long run does not read more and more. */
+const roundsPerContent = 20;
 
 export interface RoundReport {
   readonly fault: Fault;
@@ -54,6 +56,7 @@ export async function runFaults(
       shown = JSON.stringify(next.value);
       last = await runRound(server.port, round, next.value);
       onRound(last);
+      if (round % roundsPerContent === 0) await empty(server.port);
     }
     shown = 'a restart';
     await server.restart();
@@ -67,6 +70,14 @@ export async function runFaults(
     control.close();
     await server.remove();
     await rm(folder, { recursive: true, force: true });
+  }
+
+  async function empty(port: number): Promise<void> {
+    const client = await connect(port);
+    await client.query('truncate t');
+    model.rows.clear();
+    await checkRows(client, model, true);
+    await end(client);
   }
 
   async function runRound(port: number, round: number, fault: Fault): Promise<RoundReport> {

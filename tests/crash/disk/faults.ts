@@ -18,9 +18,17 @@ const failures: readonly { readonly kinds: readonly CallKind[]; readonly error: 
 /** More calls of one round than any script makes. */
 const nthMax = 10_000;
 
-/** Every nth call of every kind, until a round has fewer; once and from then on. */
-export function* everyFault(): Generator<Fault, void, RoundReport | undefined> {
-  for (const failure of failures) {
+/** How the failures are called, for a run of some of them. */
+export const failureNames: readonly string[] = failures.map(
+  ({ kinds, error }) => `${kinds.join('/')} ${error}`,
+);
+
+/** Every nth call of every kind, or of those `named`, until a round has fewer; once and from then on. */
+export function* everyFault(
+  named: readonly string[] = failureNames,
+): Generator<Fault, void, RoundReport | undefined> {
+  for (const [n, failure] of failures.entries()) {
+    if (!named.includes(failureNames[n]!)) continue;
     for (const persistent of [false, true]) {
       for (let nth = 1; nth < nthMax; nth++) {
         const report: RoundReport | undefined = yield { ...failure, nth, persistent };
