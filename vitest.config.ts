@@ -41,6 +41,7 @@ export default defineConfig({
       suite('logic', ['tests/logic/**/*.test.ts'], 240),
       suite('differential', ['tests/differential/**/*.test.ts'], 240),
       suite('e2e', ['tests/e2e/**/*.test.ts'], 240),
+      suite('drop', ['tests/drop/**/*.test.ts'], 240),
       suite('crash', ['tests/crash/**/*.test.ts'], 400),
       suite('regressions', ['tests/regressions/**/*.test.ts'], 60),
       suite('support', ['tests/support/**/*.test.ts'], 60),

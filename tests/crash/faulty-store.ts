@@ -1,4 +1,5 @@
 /** A hot store that tells of each batch what it holds, before and after it is written. */
+import { decodeJob } from '../../src/jobs/record.ts';
 import type { Faults, HotBatch, HotStore } from '../../src/storage/index.ts';
 import { Keyspace } from '../../src/storage/keys/keyspace.ts';
 import { decodeRecord } from '../../src/storage/records.ts';
@@ -16,7 +17,7 @@ function kindOfPut(key: Uint8Array, value: Uint8Array): BatchKind | undefined {
     case Keyspace.meta: {
       const name = Buffer.from(key.subarray(1)).toString('utf8');
       if (name === 'catalog/state') return 'catalog commit';
-      return name.startsWith('jobs/') ? 'job change' : undefined;
+      return name.startsWith('jobs/') ? jobChange(name, value) : undefined;
     }
     case Keyspace.bulk: {
       const record = decodeRecord<BulkRecord>(Buffer.from(value), 'a bulk record');
@@ -31,6 +32,11 @@ function kindOfPut(key: Uint8Array, value: Uint8Array): BatchKind | undefined {
   }
 }
 
+function jobChange(name: string, value: Uint8Array): BatchKind {
+  const { jobType, status } = decodeJob(name, value);
+  return jobType === 'drop' && status === 'completed' ? 'drop done' : 'job change';
+}
+
 function kindOfDelete(key: Uint8Array): BatchKind | undefined {
   switch (key[0]) {
     case Keyspace.rows:
@@ -40,10 +46,6 @@ function kindOfDelete(key: Uint8Array): BatchKind | undefined {
       return 'manifest removal';
     case Keyspace.bulk:
       return 'bulk clean-up';
-    case Keyspace.meta:
-      return Buffer.from(key.subarray(1)).toString('utf8').startsWith('catalog/drop/')
-        ? 'drop done'
-        : undefined;
     default:
       return undefined;
   }

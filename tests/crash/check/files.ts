@@ -2,14 +2,14 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openLevelStore } from '../../../src/storage/hot/level-store.ts';
-import { Keyspace, tableKeyspaces } from '../../../src/storage/keys/keyspace.ts';
+import { tableKeyspaces } from '../../../src/storage/keys/keyspace.ts';
 import type { Session } from '../client.ts';
 import { Violation } from '../client.ts';
 
 const idleTimeoutMs = 30_000;
 const pollMs = 25;
 
-async function onDisk(dataDir: string): Promise<{ files: string[]; empty: string[] }> {
+export async function onDisk(dataDir: string): Promise<{ files: string[]; empty: string[] }> {
   const root = join(dataDir, 'cold');
   const files: string[] = [];
   const empty: string[] = [];
@@ -52,7 +52,7 @@ export async function settleFiles(session: Session, dataDir: string): Promise<vo
   }
 }
 
-/** Of a server that has stopped cleanly: nothing is left of tables that are gone, of drops or of uncommitted loads. */
+/** Of a server that has stopped cleanly: nothing is left of tables that are gone or of uncommitted loads. */
 export async function checkKeys(dataDir: string, tableIds: ReadonlySet<number>): Promise<void> {
   const store = await openLevelStore(join(dataDir, 'hot'));
   try {
@@ -65,12 +65,9 @@ export async function checkKeys(dataDir: string, tableIds: ReadonlySet<number>):
         if (entries.length === 0) break;
         for (const [key] of entries) {
           const keyspace = key[0]!;
-          let what: string | undefined;
-          if (byTable.has(keyspace) && !tableIds.has(key.readUInt32BE(1)))
-            what = `keyspace ${keyspace} of table ${key.readUInt32BE(1)}`;
-          if (keyspace === Keyspace.meta && key.toString('utf8', 1).startsWith('catalog/drop/'))
-            what = key.toString('utf8', 1);
-          if (what !== undefined) leftovers.set(what, (leftovers.get(what) ?? 0) + 1);
+          if (!byTable.has(keyspace) || tableIds.has(key.readUInt32BE(1))) continue;
+          const what = `keyspace ${keyspace} of table ${key.readUInt32BE(1)}`;
+          leftovers.set(what, (leftovers.get(what) ?? 0) + 1);
         }
       }
     } finally {
