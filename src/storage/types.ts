@@ -358,8 +358,8 @@ export interface StorageStats {
   readonly hotDeletedRows: number;
   /** Of rows; those that wait for their removal included. */
   readonly hotBytes: number;
-  /** Of index entries: indexes are in the hot store, whichever tier a row is in. */
-  readonly indexBytes: number;
+  /** Of index entries, by indexId: indexes are in the hot store, whichever tier a row is in. */
+  readonly indexBytes: ReadonlyMap<number, number>;
   /** Rows in files, superseded and soft-deleted ones included. */
   readonly coldRows: number;
   /** Undefined: a file was written by a version that did not count them. */
@@ -385,8 +385,8 @@ export interface RowRewriter {
 export interface RewriteOptions {
   /** Default: values stay as they are, and columns that `from` lacks get their missing value. */
   readonly rewriter?: RowRewriter | undefined;
-  /** 0 to 1; an estimate. */
-  readonly onProgress?: ((fraction: number) => void) | undefined;
+  /** The fraction is an estimate. `rows` have been read so far. */
+  readonly onProgress?: ((fraction: number, rows: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -413,6 +413,25 @@ export interface BackupResult {
   readonly files: number;
   readonly coldRows: number;
   /** Of all files of the backup. */
+  readonly bytes: number;
+}
+
+/** A folder with files of one user, relative as their paths are. */
+export interface UserFolder {
+  readonly folder: string;
+  readonly tablespaceId?: number;
+}
+
+/** What a table still has of a user. */
+export interface UserLeftovers {
+  /** Rows in the hot store: written since. */
+  readonly rows: number;
+  /** Keys of any kind, those of the rows included. */
+  readonly keys: number;
+}
+
+export interface MoveResult {
+  readonly files: number;
   readonly bytes: number;
 }
 
@@ -487,6 +506,17 @@ export interface Storage {
     table: DroppedTable,
     options?: { readonly onProgress?: (fraction: number) => void },
   ): Promise<{ readonly files: number; readonly bytes: number }>;
+  /**
+   * Moves the table's files that are elsewhere to its tablespace, while they are read. Repeats safely.
+   * @throws XX001, 58P01 naming a file that is damaged or missing, 58P01 when the location is not there, 53100, 58030
+   */
+  moveFiles(
+    table: StoredTable,
+    options?: {
+      readonly onProgress?: (fraction: number) => void;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<MoveResult>;
   /** Builds a new index's entries from existing rows inside the transaction; reports the first conflict of a unique one. */
   buildIndex(
     transaction: StorageTransaction,
@@ -513,7 +543,10 @@ export interface Storage {
   /** Removes a stream's expired rows; returns how many. */
   evictExpired(table: StoredTable): Promise<number>;
   /** Measured figures of a table (not estimates): reads all that it has in the hot store. `gently`: half of the time. */
-  stats(table: StoredTable, options?: { readonly gently?: boolean }): Promise<StorageStats>;
+  stats(
+    table: StoredTable,
+    options?: { readonly gently?: boolean; readonly signal?: AbortSignal },
+  ): Promise<StorageStats>;
   /**
    * About how many rows the scope has in both tiers, at once and from memory (for choosing an executor). Never less than
    * a tenth or more than ten times the truth once the scope has been read.
@@ -538,6 +571,13 @@ export interface Storage {
    * @throws 22023, 55000 or 58P01 for a path that will not do, XX001 or 58P01 naming a file that is damaged or missing, 53100, 58030
    */
   backup(options: BackupOptions): Promise<BackupResult>;
+  /**
+   * After a truncate of one user's rows: removes them and all that tells of the user from both tiers, and tells what is left because
+   * it was written since. Repeats safely.
+   */
+  forgetUser(table: StoredTable, userId: string): Promise<UserLeftovers>;
+  /** Files that are in the folders, once those that were removed are not read any more; their paths. */
+  filesIn(folders: readonly UserFolder[]): Promise<readonly string[]>;
   /** Resolves when no background work (lazy deletion after flush or truncate) is left. */
   idle(): Promise<void>;
   /**

@@ -8,6 +8,8 @@ import { dropTable } from '../tiered/drop-table.ts';
 import { estimateRows, rowsMeasured } from '../tiered/estimates.ts';
 import { tableStats, tableUsers } from '../tiered/figures.ts';
 import { flushTable } from '../tiered/flush.ts';
+import { filesIn, forgetUser, userLeftovers } from '../tiered/forget-user.ts';
+import { moveFiles } from '../tiered/move-files.ts';
 import { removeMoved } from '../tiered/remove-moved.ts';
 import { scanHotRows } from '../tiered/hot-scan.ts';
 import { coldScan } from '../tiered/scan.ts';
@@ -87,15 +89,12 @@ export function makeStorage(
       inTurn(table.tableId, async () => {
         // A truncate's leftovers go first: an index entry without a row must mean one thing.
         await removeTruncated(engine, table.tableId);
-        return await flushTable(
-          engine,
-          engine.runtime(table),
-          await duckdb.open(),
-          options,
-        );
+        return await flushTable(engine, engine.runtime(table), await duckdb.open(), options);
       }),
     dropTable: (table, { onProgress } = {}) =>
       inTurn(table.tableId, () => dropTable(engine, table, onProgress)),
+    moveFiles: (table, options = {}) =>
+      inTurn(table.tableId, () => moveFiles(engine, table, options)),
     evictExpired: (table) => evictExpired(engine, engine.runtime(table)),
     stats: (table, options) => tableStats(engine, engine.runtime(table), options),
     estimateRows: (table, scope) => estimateRows(engine, engine.runtime(table), scope),
@@ -123,6 +122,11 @@ export function makeStorage(
         { engine, sequences, dataDir: dirname(coldRoot), holdFiles: () => engine.files.pin() },
         options,
       ),
+    forgetUser: async (table, userId) => {
+      await inTurn(table.tableId, () => forgetUser(engine, table, userId));
+      return await userLeftovers(engine, table, userId);
+    },
+    filesIn: (folders) => filesIn(engine, folders),
     async idle() {
       await parts.idle();
     },

@@ -282,11 +282,14 @@ async function commitScopes(
       // Before the records change: what is pinned is judged by the old watermark.
       for (const scope of scopes)
         for (const pinned of scope.pinned) pin(engine, table, scope.userId, pinned, writer);
+      const ofTable = readTableRecord(get, tableId);
       for (const scope of scopes) {
         const record = readScopeRecord(get, tableId, scope.userId);
+        // A scope's first record begins above those that it had before it was erased (forget-user.ts).
+        const manifestVersion = Math.max(record.manifestVersion, ofTable.manifestVersion) + 1;
         writer.put(
           scopePrefix(Keyspace.scope, tableId, scope.userId),
-          encodeRecord({ ...record, watermark, manifestVersion: record.manifestVersion + 1 }),
+          encodeRecord({ ...record, watermark, manifestVersion }),
         );
         for (const { entry, bloom } of scope.files) {
           const { fileId, userId } = entry;
@@ -297,10 +300,9 @@ async function commitScopes(
           writer.put(fileKey(Keyspace.bloom, tableId, userId, fileId), bloom);
         }
       }
-      const record = readTableRecord(get, tableId);
       writer.put(
         tablePrefix(Keyspace.table, tableId),
-        encodeRecord({ ...record, moving: true, manifestVersion: record.manifestVersion + 1 }),
+        encodeRecord({ ...ofTable, moving: true, manifestVersion: ofTable.manifestVersion + 1 }),
       );
       state.special = true;
       state.lastMoved = watermark;

@@ -1,0 +1,119 @@
+import { readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isOurFile } from '../cold/places.ts';
+import type { Engine } from '../engine.ts';
+import { prefixEnd } from '../keys/buffer.ts';
+import { Keyspace, indexPrefix, scopePrefix, tablePrefix } from '../keys/keyspace.ts';
+import { encodeScope } from '../keys/scope.ts';
+import { encodeRecord } from '../records.ts';
+import { tupleSeq } from '../tuple/header.ts';
+import { readScopeRecord, readTableRecord } from '../txn/reader.ts';
+import type { StoredTable, UserFolder, UserLeftovers } from '../types.ts';
+import { removeTruncated } from './cleaning.ts';
+
+/**
+ * Removes what a truncate of one user's rows has hidden, and then the scope's record, the last that tells of the user. Rows that have
+ * been written since stay, and the record with them. In the table's turn. Repeats safely.
+ */
+export async function forgetUser(
+  engine: Engine,
+  { tableId }: StoredTable,
+  userId: string,
+): Promise<void> {
+  await removeTruncated(engine, tableId);
+  const { latest } = engine.sequencer;
+  const { watermark } = readScopeRecord(latest, tableId, userId);
+  // Files come by a flush alone, which waits for its turn; a row that the watermark hides would be seen without it.
+  const inTheWay =
+    (await any(engine, scopePrefix(Keyspace.manifest, tableId, userId), () => true)) ||
+    (await any(
+      engine,
+      scopePrefix(Keyspace.rows, tableId, userId),
+      (tuple) => tupleSeq(tuple) <= watermark,
+    ));
+  const key = scopePrefix(Keyspace.scope, tableId, userId);
+  await engine.sequencer.submit({
+    sync: true,
+    takesSeq: false,
+    write(writer) {
+      if (inTheWay || latest(key) === undefined) return;
+      if (readScopeRecord(latest, tableId, userId).truncatedBefore > 0) return;
+      writer.delete(key);
+      const record = readTableRecord(latest, tableId);
+      // The next record of the scope begins above all that were: lists of its files are remembered by it.
+      writer.put(
+        tablePrefix(Keyspace.table, tableId),
+        encodeRecord({ ...record, manifestVersion: record.manifestVersion + 1 }),
+      );
+    },
+  });
+}
+
+/** What there still is of a user: rows that were written since, or files that could not be removed. */
+export async function userLeftovers(
+  engine: Engine,
+  { tableId, indexes }: StoredTable,
+  userId: string,
+): Promise<UserLeftovers> {
+  const scope = encodeScope(userId);
+  const prefixes = [
+    ...[Keyspace.scope, Keyspace.manifest, Keyspace.bloom, Keyspace.marks].map((keyspace) =>
+      scopePrefix(keyspace, tableId, userId),
+    ),
+    ...indexes.map(({ indexId }) => Buffer.concat([indexPrefix(tableId, indexId), scope])),
+  ];
+  const rows = await count(engine, scopePrefix(Keyspace.rows, tableId, userId));
+  let keys = rows;
+  for (const prefix of prefixes) keys += await count(engine, prefix);
+  return { rows, keys };
+}
+
+/** Our files in the folders; those of a folder that is gone count as none. Waits for whoever reads removed files still. */
+export async function filesIn(engine: Engine, folders: readonly UserFolder[]): Promise<string[]> {
+  await new Promise<void>((resolve) => engine.files.afterReaders(resolve));
+  await engine.files.retry();
+  const found: string[] = [];
+  for (const { folder, tablespaceId } of folders) {
+    const location =
+      tablespaceId === undefined ? undefined : engine.places.locations.get(tablespaceId);
+    if (tablespaceId !== undefined && location === undefined) continue;
+    const position = {
+      path: `${folder}/file`,
+      ...(tablespaceId === undefined ? {} : { tablespaceId }),
+    };
+    const names = await readdir(dirname(engine.places.path(position))).catch(() => []);
+    for (const name of names) if (isOurFile(name, location?.tag)) found.push(`${folder}/${name}`);
+  }
+  return found;
+}
+
+async function any(
+  engine: Engine,
+  prefix: Buffer,
+  matches: (value: Buffer) => boolean,
+): Promise<boolean> {
+  const cursor = engine.store.scan({ from: prefix, to: prefixEnd(prefix) });
+  try {
+    for (;;) {
+      const entries = await cursor.next(1024);
+      if (entries.length === 0) return false;
+      if (entries.some(([, value]) => matches(value))) return true;
+    }
+  } finally {
+    await cursor.close();
+  }
+}
+
+async function count(engine: Engine, prefix: Buffer): Promise<number> {
+  let keys = 0;
+  const cursor = engine.store.scan({ from: prefix, to: prefixEnd(prefix), values: false });
+  try {
+    for (;;) {
+      const entries = await cursor.next(1024);
+      if (entries.length === 0) return keys;
+      keys += entries.length;
+    }
+  } finally {
+    await cursor.close();
+  }
+}
