@@ -20,9 +20,9 @@ import { createOutput } from './output.ts';
 /** How long a cancelled statement may take to end before the command ends without it. */
 const cancelTimeoutMs = 5_000;
 
-interface OutputFlags {
+export interface OutputFlags {
   readonly json?: boolean;
-  readonly table?: boolean;
+  readonly format?: string;
 }
 
 export interface ClientContext {
@@ -38,8 +38,11 @@ export interface ClientContext {
   onNotice?: (notice: Notice) => void;
 }
 
-/** A command with psql's connection options, where `-h` is the host, and `--json` or `--table`. */
-export function clientCommand(name: string): Command {
+/** A command with psql's connection options, where `-h` is the host, and `--format` of these formats, json among them. */
+export function clientCommand(
+  name: string,
+  formats: readonly string[] = ['table', 'json'],
+): Command {
   return new Command(name)
     .helpOption('--help', 'show this help')
     .addOption(new Option('-h, --host <host>', "server's host (default: $PGHOST or 127.0.0.1)"))
@@ -51,13 +54,19 @@ export function clientCommand(name: string): Command {
         'database or postgresql:// URI (default: $PGDATABASE or postgres)',
       ),
     )
-    .addOption(new Option('--json', 'JSON lines, the default where stdout is no terminal'))
-    .addOption(new Option('--table', 'for people, the default on a terminal').conflicts('json'));
+    .addOption(
+      new Option(
+        '--format <format>',
+        'how results are printed; default: table on a terminal, else json lines',
+      ).choices(formats),
+    )
+    .addOption(new Option('--json', 'the same as --format json').conflicts('format'));
 }
 
-/** JSON where it is asked for, and where nobody asked and no terminal reads it. */
-export function isHuman({ json, table }: OutputFlags): boolean {
-  return table ?? (json === undefined ? process.stdout.isTTY : !json);
+/** What is asked for, or what suits whoever reads stdout. */
+export function formatOf({ json, format }: OutputFlags): string {
+  if (json === true) return 'json';
+  return format ?? (process.stdout.isTTY ? 'table' : 'json');
 }
 
 /**
@@ -113,7 +122,7 @@ export function clientAction<Arguments extends unknown[]>(
           return opened;
         };
         const context: ClientContext = {
-          output: createOutput(isHuman(flags) ? 'human' : 'json'),
+          output: createOutput(formatOf(flags) === 'json' ? 'json' : 'human'),
           target,
           signal,
           connection: () => (main ??= open()),

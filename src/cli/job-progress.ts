@@ -1,5 +1,6 @@
 /** Jobs of the server, watched from a second connection while the first waits for them or after it has started them. */
 import type { ClientContext } from './client.ts';
+import type { Connection } from './connect.ts';
 import { CommandError } from './errors.ts';
 import { createProgress, showsProgress } from './progress.ts';
 
@@ -7,8 +8,8 @@ import { createProgress, showsProgress } from './progress.ts';
 export interface JobRow {
   readonly job_id: number;
   readonly job_type: string;
-  readonly namespace: string;
-  readonly table_name: string;
+  readonly namespace: string | null;
+  readonly table_name: string | null;
   readonly status: 'new' | 'running' | 'retrying' | 'completed' | 'failed' | 'cancelled';
   readonly created_at: Date;
   readonly started_at: Date | null;
@@ -30,6 +31,8 @@ const columns = `job_id, job_type, namespace, table_name, status, created_at, st
 export const hasEnded = ({ status }: Pick<JobRow, 'status'>): boolean =>
   status === 'completed' || status === 'failed' || status === 'cancelled';
 
+type Querying = Pick<Connection, 'query'>;
+
 /** Which jobs belong to a piece of work: those of the table, if one is named, of these types, that are not older than it. */
 export interface JobFilter {
   readonly types: readonly string[];
@@ -45,23 +48,35 @@ export async function lastJobId(context: ClientContext): Promise<number> {
   return row?.max ?? 0;
 }
 
-/** Newest first. */
-export async function findJobs(
-  query: <T extends object>(text: string, values?: readonly unknown[]) => Promise<T[]>,
+/** All that this role sees and that came after job id `after`, oldest first. */
+export function readJobs({ query }: Querying, after = 0): Promise<JobRow[]> {
+  return query<JobRow>(`select ${columns} from system.jobs where job_id > $1 order by job_id`, [
+    after,
+  ]);
+}
+
+export async function readJob({ query }: Querying, jobId: number): Promise<JobRow | undefined> {
+  const [job] = await query<JobRow>(`select ${columns} from system.jobs where job_id = $1`, [
+    jobId,
+  ]);
+  return job;
+}
+
+/** The newest that matches. */
+export async function findJob(
+  connection: Querying,
   { types, table, after }: JobFilter,
-): Promise<JobRow[]> {
-  const rows = await query<JobRow>(
-    `select ${columns} from system.jobs where job_id > $1 order by job_id desc`,
-    [after],
-  );
-  return rows.filter(
+): Promise<JobRow | undefined> {
+  const jobs = await readJobs(connection, after);
+  return jobs.findLast(
     (job) =>
       types.includes(job.job_type) &&
       (table === undefined || (job.namespace === table.namespace && job.table_name === table.name)),
   );
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** Rejects with the signal's reason when that is aborted first. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
@@ -88,9 +103,9 @@ export async function withJobProgress<T>(
   const progress = createProgress(label);
   const watch = async (): Promise<void> => {
     await pause(watchAfterMs, done.signal);
-    const { query } = await context.anotherConnection();
+    const connection = await context.anotherConnection();
     while (!done.signal.aborted) {
-      const [job] = await findJobs(query, filter);
+      const job = await findJob(connection, filter);
       if (done.signal.aborted) return;
       progress.update(job?.progress, job?.status === 'new' ? 'waits for its turn' : '');
       await pause(pollIntervalMs, done.signal);
@@ -112,13 +127,11 @@ export async function followJob(
   label: string,
   jobId: number,
 ): Promise<JobRow> {
-  const { query } = await context.connection();
+  const connection = await context.connection();
   const progress = createProgress(label);
   try {
     for (;;) {
-      const [job] = await query<JobRow>(`select ${columns} from system.jobs where job_id = $1`, [
-        jobId,
-      ]);
+      const job = await readJob(connection, jobId);
       if (job === undefined) throw new CommandError(`job ${jobId} is not known any more`);
       if (job.status === 'completed') return job;
       if (hasEnded(job)) {

@@ -15,6 +15,8 @@ export interface Column {
   /** Its heading. Default: the key with spaces. */
   readonly title?: string;
   readonly unit?: Unit;
+  /** Where it is shown. Default: everywhere. */
+  readonly only?: 'human' | 'json';
 }
 
 export type Value =
@@ -104,7 +106,12 @@ const jsonLine = (value: Value): string => `${JSON.stringify(value)}\n`;
 
 /** Only the columns' keys, in their order, so that JSON holds what was promised. */
 const pick = (columns: readonly Column[], row: Fields): Fields =>
-  Object.fromEntries(columns.map(({ key }) => [key, row[key]]));
+  Object.fromEntries(
+    columns.filter(({ only }) => only !== 'human').map(({ key }) => [key, row[key] ?? null]),
+  );
+
+const forPeople = (columns: readonly Column[]): readonly Column[] =>
+  columns.filter(({ only }) => only !== 'json');
 
 export function createOutput(format: 'human' | 'json'): Output {
   const style = styleOf(process.stdout);
@@ -118,12 +125,14 @@ export function createOutput(format: 'human' | 'json'): Output {
       } else if (rows.length === 0) {
         if (none !== undefined) await writeOut(`${none}\n`);
       } else {
-        await writeOut(`${tableLines(columns, rows, style).join('\n')}\n`);
+        await writeOut(`${tableLines(forPeople(columns), rows, style).join('\n')}\n`);
       }
     },
     async record(columns, record) {
       if (!human) return writeOut(jsonLine(pick(columns, record)));
-      const shown = columns.filter(({ key }) => record[key] !== undefined && record[key] !== null);
+      const shown = forPeople(columns).filter(
+        ({ key }) => record[key] !== undefined && record[key] !== null,
+      );
       const titles = shown.map(({ key, title }) => title ?? key.replaceAll('_', ' '));
       const width = Math.max(...titles.map(displayWidth));
       const lines = shown.map(

@@ -2,11 +2,19 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ExitCode, reportError } from './errors.ts';
+import { dropTable } from './drop-table.ts';
+import { flush } from './flush.ts';
+import { jobs } from './jobs.ts';
 import { serve } from './serve.ts';
 import { sql } from './sql.ts';
+import { tables } from './tables.ts';
+import { vacuum } from './vacuum.ts';
 
 const groups: readonly { readonly heading: string; readonly commands: readonly Command[] }[] = [
-  { heading: 'Server:', commands: [serve, sql] },
+  { heading: 'Server:', commands: [serve] },
+  { heading: 'SQL:', commands: [sql] },
+  { heading: 'Tables:', commands: [tables, flush, vacuum, dropTable] },
+  { heading: 'Jobs:', commands: [jobs] },
 ];
 
 function version(): string {

@@ -58,3 +58,22 @@ export async function resolveTable(
   if (kind !== undefined) throw new CommandError(`${row.sql} is ${kind}, not a table`);
   return row;
 }
+
+/** The stored tables of these kinds that the role owns, by their names. */
+export async function ownedTables(
+  { query }: Pick<Connection, 'query'>,
+  kinds: readonly ('user' | 'shared' | 'stream')[],
+): Promise<TableName[]> {
+  const stored = await query<{ namespace: string; table_name: string }>(
+    'select namespace, table_name from system.tables where kind = any($1)',
+    [kinds],
+  );
+  const known = new Set(stored.map((row) => JSON.stringify([row.namespace, row.table_name])));
+  const rows = await query<TableName>(
+    `select c.oid::int8 as oid, n.nspname as namespace, c.relname as name, true as owned,
+       quote_ident(n.nspname) || '.' || quote_ident(c.relname) as sql
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = 'r' and pg_has_role(c.relowner, 'USAGE') order by n.nspname, c.relname`,
+  );
+  return rows.filter(({ namespace, name }) => known.has(JSON.stringify([namespace, name])));
+}

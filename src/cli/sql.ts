@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { InvalidArgumentError, Option } from 'commander';
-import type { ClientContext } from './client.ts';
-import { clientAction, clientCommand } from './client.ts';
+import { Option } from 'commander';
+import type { ClientContext, OutputFlags } from './client.ts';
+import { clientAction, clientCommand, formatOf } from './client.ts';
 import { CommandError, ExitCode, usageError } from './errors.ts';
 import { tell } from './output.ts';
 import { runPrompt, runPsql } from './sql/interactive.ts';
@@ -14,10 +14,9 @@ import { createSink } from './sql/sinks.ts';
 /** A -c or -f, in the order in which they were typed. */
 type Source = { readonly text: string } | { readonly file: string };
 
-interface SqlFlags {
+interface SqlFlags extends OutputFlags {
   readonly command?: readonly Source[];
   readonly file?: readonly Source[];
-  readonly format?: SqlFormat;
   readonly singleTransaction?: boolean;
   readonly quiet?: boolean;
   readonly userId?: string;
@@ -53,7 +52,7 @@ async function runSource(session: Session, source: Source): Promise<void> {
 }
 
 async function openSession(context: ClientContext, flags: SqlFlags): Promise<Session> {
-  const { format, quiet = false, userId } = flags;
+  const { quiet = false, userId } = flags;
   context.onNotice = (notice) => {
     if (!quiet || notice.severity === 'WARNING') tell(messageText(notice));
   };
@@ -61,8 +60,7 @@ async function openSession(context: ClientContext, flags: SqlFlags): Promise<Ses
   if (userId !== undefined) {
     await connection.query(`select set_config('tide.user_id', $1, false)`, [userId]);
   }
-  const fallback = context.output.format === 'human' ? 'aligned' : 'json';
-  return { context, connection, sink: createSink(format ?? fallback, quiet) };
+  return { context, connection, sink: createSink(formatOf(flags) as SqlFormat, quiet) };
 }
 
 function sourcesOf(words: readonly string[], flags: SqlFlags): readonly Source[] | undefined {
@@ -75,7 +73,7 @@ function sourcesOf(words: readonly string[], flags: SqlFlags): readonly Source[]
 async function interactive(context: ClientContext, flags: SqlFlags): Promise<void> {
   if (flags.singleTransaction === true) throw usageError('--single-transaction needs statements');
   // psql has formats and settings of its own.
-  if (flags.format === undefined && flags.userId === undefined) {
+  if (flags.format === undefined && flags.json !== true && flags.userId === undefined) {
     const code = await runPsql(context.target);
     if (code !== undefined) {
       process.exitCode = code;
@@ -103,14 +101,9 @@ async function run(
   }
 }
 
-function readFormat(text: string): SqlFormat {
-  if (text === 'aligned' || text === 'csv' || text === 'json') return text;
-  throw new InvalidArgumentError('It must be aligned, csv or json.');
-}
-
 const collect = createCollector();
 
-export const sql = clientCommand('sql')
+export const sql = clientCommand('sql', ['table', 'csv', 'json'])
   .description('run SQL, or open a prompt')
   .argument('[sql...]', 'statements, sent as they are; words are joined by spaces')
   .addOption(
@@ -123,11 +116,6 @@ export const sql = clientCommand('sql')
       '-f, --file <path>',
       'run this script; - is standard input (may be repeated)',
     ).argParser(collect.file),
-  )
-  .addOption(
-    new Option('--format <format>', 'aligned, csv or json')
-      .argParser(readFormat)
-      .conflicts(['json', 'table']),
   )
   .option('--user-id <id>', 'run as this user id of user tables (tide.user_id)')
   .option('-1, --single-transaction', 'everything in one transaction')

@@ -48,6 +48,25 @@ export const padStart = (text: string, width: number): string =>
 export const padEnd = (text: string, width: number): string =>
   text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 
+const escape = /\u001B\[[\d;]*m/y;
+
+/** The first `columns` columns of a line, with its colours. */
+export function clipped(line: string, columns: number): string {
+  if (displayWidth(line) <= columns) return line;
+  let out = '';
+  let width = 0;
+  for (let at = 0; at < line.length;) {
+    escape.lastIndex = at;
+    const code = escape.exec(line)?.[0];
+    const piece = code ?? String.fromCodePoint(line.codePointAt(at)!);
+    at += piece.length;
+    if (code === undefined) width += displayWidth(piece);
+    // Colours behind the end are ended there.
+    if (code !== undefined || width <= columns) out += piece;
+  }
+  return out;
+}
+
 /** Text of others (names, messages) without what would move the cursor or colour the terminal. */
 export const visible = (text: string): string =>
   text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, (character) => {

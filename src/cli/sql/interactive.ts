@@ -87,6 +87,6 @@ export async function runPrompt(session: Session): Promise<void> {
 }
 
 /** COPY FROM STDIN at the prompt: there is no way to type its data. */
-async function* noData(): AsyncGenerator<Buffer> {
+const noData = (): AsyncIterable<Buffer> => {
   throw new Error('the prompt takes no COPY data: use pgtide sql -f, or psql');
-}
+};

@@ -7,7 +7,7 @@ export interface ServerMessage {
   readonly detail?: string | undefined;
   readonly hint?: string | undefined;
   readonly where?: string | undefined;
-  /** In characters of the text sent, from 1. */
+  /** In code points of the text sent, from 1. */
   readonly position?: string | undefined;
 }
 
@@ -17,12 +17,16 @@ const columnsBehindMin = 10;
 
 /** The line of `text` that holds `position`, counted from 1 like the position. */
 export function lineAt(text: string, position: number): number {
-  return [...text].slice(0, position - 1).filter((character) => character === '\n').length + 1;
+  return (
+    Array.from(text)
+      .slice(0, position - 1)
+      .filter((character) => character === '\n').length + 1
+  );
 }
 
 /** `LINE 2: …` and the caret. */
 export function pointer(text: string, position: number): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   const at = Math.min(Math.max(position - 1, 0), characters.length);
   const lineNumber = lineAt(text, at + 1);
   let begin = at === 0 ? 0 : characters.lastIndexOf('\n', at - 1) + 1;

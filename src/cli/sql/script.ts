@@ -42,7 +42,7 @@ export async function runText(
     const line =
       place === undefined ? 0 : place.line + lineAt(text, Number(error.position ?? 1)) - 1;
     const lead = place === undefined ? '' : `${place.file}:${line}: `;
-    tell(`${lead}${messageText({ ...error, message: error.message }, text)}`);
+    tell(`${lead}${messageText(error, text)}`);
     throw new ToldError(error.message);
   }
 }

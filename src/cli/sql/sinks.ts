@@ -5,7 +5,7 @@ import { csvLine } from './csv.ts';
 import { jsonLines } from './json.ts';
 import type { Field, ResultSink, TextRow } from './submit.ts';
 
-export type SqlFormat = 'aligned' | 'csv' | 'json';
+export type SqlFormat = 'table' | 'csv' | 'json';
 
 /** Rows are written in pieces of this size. */
 const chunkCharsMax = 65_536;
@@ -73,7 +73,7 @@ function lineSink(
 
 export function createSink(format: SqlFormat, quiet: boolean): ResultSink {
   switch (format) {
-    case 'aligned':
+    case 'table':
       return alignedSink(quiet);
     case 'csv':
       return lineSink(

@@ -1,0 +1,72 @@
+import type { ClientContext } from './client.ts';
+import { clientAction, clientCommand } from './client.ts';
+import type { Connection } from './connect.ts';
+import { CommandError } from './errors.ts';
+import type { Column } from './output.ts';
+import { matches, readPattern } from './pattern.ts';
+import { countUsers, readFigures, shownName, tableKey } from './table-figures.ts';
+
+const columns: readonly Column[] = [
+  { key: 'table', only: 'human' },
+  { key: 'namespace', only: 'json' },
+  { key: 'table_name', only: 'json' },
+  { key: 'kind' },
+  { key: 'hot_rows', unit: 'count' },
+  { key: 'cold_rows', unit: 'count' },
+  { key: 'users', unit: 'count' },
+  { key: 'files', unit: 'count' },
+  { key: 'cold_bytes', title: 'cold size', unit: 'bytes' },
+  { key: 'flush_policy' },
+  { key: 'tablespace' },
+  { key: 'owner' },
+];
+
+/** By the JSON text of namespace and name; the default has no name. */
+async function readTablespaces({ query }: Connection): Promise<ReadonlyMap<string, string>> {
+  const rows = await query<{ namespace: string; table_name: string; tablespace: string }>(
+    `select schemaname as namespace, tablename as table_name, tablespace from pg_tables where tablespace is not null`,
+  );
+  return new Map(rows.map((row) => [tableKey(row), row.tablespace]));
+}
+
+async function run(context: ClientContext, patternText: string | undefined): Promise<void> {
+  const pattern = patternText === undefined ? undefined : readPattern(patternText);
+  const connection = await context.connection();
+  const all = await readFigures(connection);
+  const found = pattern === undefined ? all : all.filter((table) => matches(pattern, table));
+  if (found.length === 0 && patternText !== undefined) {
+    throw new CommandError(`no table matches "${patternText}"`);
+  }
+  const users = await countUsers(connection);
+  const tablespaces = await readTablespaces(connection);
+  await context.output.rows(
+    columns,
+    found.map((table) => {
+      const key = tableKey(table);
+      return {
+        ...table,
+        table: shownName(table.namespace, table.table_name),
+        // Who may not know the figures may not know this one either.
+        users: table.kind === 'user' && table.hot_rows !== null ? (users.get(key) ?? 0) : undefined,
+        flush_policy: table.options['flush_policy'],
+        tablespace: tablespaces.get(key) ?? 'pg_default',
+      };
+    }),
+    'There are no tables.',
+  );
+}
+
+export const tables = clientCommand('tables')
+  .description('list tables with what they hold')
+  .argument('[pattern]', 'as in psql: chat.*, mess*, "Quoted"')
+  .addHelpText(
+    'after',
+    `
+Tables that the role has a right on. Figures of user tables are for their owners; others see none.
+
+Examples:
+  pgtide tables
+  pgtide tables 'chat.*'
+  pgtide tables --json | jq 'select(.hot_rows > 100000) | .table_name'`,
+  )
+  .action(clientAction(run));
