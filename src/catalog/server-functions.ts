@@ -22,6 +22,20 @@ export const serverFunctions = {
     ],
   },
   cancel_job: { parameters: 'bigint', returns: 'boolean' },
+  backup: {
+    parameters: 'text',
+    returns: [
+      ['job_id', 'bigint'],
+      ['path', 'text'],
+      ['commit_seq', 'bigint'],
+      ['hot_entries', 'bigint'],
+      ['files', 'bigint'],
+      ['cold_rows', 'bigint'],
+      ['bytes', 'bigint'],
+      ['duration_ms', 'double precision'],
+    ],
+  },
+  erase_user: { parameters: 'text', returns: 'jsonb' },
 } as const satisfies Readonly<Record<string, ServerFunction>>;
 
 export type ServerFunctionName = keyof typeof serverFunctions;

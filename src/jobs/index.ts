@@ -15,14 +15,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../base/index.ts';
 import { PgError, SqlState, assert } from '../base/index.ts';
 import type { Storage } from '../storage/types.ts';
+import { backupHandler } from './handlers/backup.ts';
 import { dropHandler } from './handlers/drop.ts';
+import { eraseHandler } from './handlers/erase.ts';
 import { flushHandler } from './handlers/flush.ts';
+import { moveHandler } from './handlers/move.ts';
+import { rewriteHandler } from './handlers/rewrite.ts';
 import { hasEnded, openHistory } from './history.ts';
 import { encodeJob, jobKey } from './record.ts';
 import { createRunner } from './runner.ts';
+import { createTracker } from './track.ts';
 import type { JobHandler, JobRecord, JobRequest, JobType, Jobs, JobsLog } from './types.ts';
 
+export { backupParams } from './handlers/backup.ts';
 export { dropParams } from './handlers/drop.ts';
+export { eraseParams } from './handlers/erase.ts';
 export type {
   FlushOutcome,
   JobContext,
@@ -54,10 +61,10 @@ const handlers: Readonly<Record<JobType, JobHandler>> = {
   compact: none,
   retention: none,
   evict: none,
-  rewrite: none,
-  move: none,
-  erase: none,
-  backup: none,
+  rewrite: rewriteHandler,
+  move: moveHandler,
+  erase: eraseHandler,
+  backup: backupHandler,
 };
 
 export interface JobsOptions {
@@ -85,6 +92,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     if (job.status === 'running') history.remember({ ...job, status: 'retrying' });
   }
   const runner = createRunner({ storage, clock, log, history, handlers, jobsMax, sleep });
+
+  const tracker = createTracker({ history, clock, log });
 
   function make(jobType: JobType, { table, params = null, requestedBy }: JobRequest): JobRecord {
     return {
@@ -120,6 +129,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
       return job;
     },
     launch: start,
+    track: (jobType, { signal, ...request }, work) =>
+      tracker.track(make(jobType, request), work, signal),
     async flush(table, { signal, requestedBy } = {}) {
       const made = make('flush', {
         table,
@@ -152,7 +163,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
           { detail: 'What it has begun must be brought to its end.' },
         );
       }
-      return runner.cancel(jobId);
+      return runner.cancel(jobId) || tracker.cancel(jobId);
     },
     resume(tableById) {
       runner.setTables(tableById);

@@ -5,6 +5,7 @@ import type { JobRecord } from '../jobs/index.ts';
 import type { Row } from '../types/value.ts';
 import { auditAction } from './audit.ts';
 import { flushTable } from './flush.ts';
+import { backUp, eraseUser } from './server-jobs.ts';
 import type { SessionState } from './state.ts';
 
 /** Arguments in, the rows that the function returns out. */
@@ -13,6 +14,8 @@ type Run = (session: SessionState, args: Row) => Promise<readonly Row[]>;
 const runs: Readonly<Record<ServerFunctionName, Run>> = {
   flush: async (session, [relid]) => [await flushTable(session, relid ?? null)],
   cancel_job: async (session, [jobId]) => [[cancelJob(session, jobId as bigint | null)]],
+  backup: async (session, [path]) => [await backUp(session, path ?? null)],
+  erase_user: async (session, [userId]) => [[await eraseUser(session, userId ?? null)]],
 };
 
 /** Runs a function of schema tide (catalog/server-functions.ts). */

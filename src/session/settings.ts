@@ -112,7 +112,7 @@ function positiveInteger(name: string, initial: number): [string, OwnSetting] {
   return [name, { initial: String(initial), check }];
 }
 
-const userIdBytesMax = 256;
+export const userIdBytesMax = 256;
 
 function userId(value: string): string {
   const bytes = Buffer.byteLength(value);
@@ -175,6 +175,9 @@ const clientOnly: ReadonlySet<string> = new Set([
   'log_min_messages',
   'log_min_duration_statement',
 ]);
+
+/** Settings that DDL alone goes by (tablespaces.ts): what they name may have been dropped meanwhile. */
+const ddlOnly: ReadonlySet<string> = new Set(['default_tablespace', 'temp_tablespaces']);
 
 export interface SettingsLayer {
   readonly session: ReadonlyMap<string, string>;
@@ -287,7 +290,9 @@ interface Derived {
 
 function deriveFrom(layer: SettingsLayer): Derived {
   const all = new Map([...layer.session, ...layer.local]);
-  const entries = [...all].filter(([name]) => !clientOnly.has(name) && !ownSettings.has(name));
+  const entries = [...all].filter(
+    ([name]) => !clientOnly.has(name) && !ownSettings.has(name) && !ddlOnly.has(name),
+  );
   entries.sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     all,

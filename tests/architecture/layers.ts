@@ -88,7 +88,7 @@ export const layers: readonly Layer[] = [
   { name: 'storage/txn', mayImport: storageParts.filter((part) => part !== 'storage/cold') },
   { name: 'storage/tiered', mayImport: storageParts },
   { name: 'catalog', mayImport: ['locks', 'storage', 'sql', 'pglite', 'analyzer/tree.ts'] },
-  { name: 'jobs', mayImport: ['audit', 'storage', 'catalog'] },
+  { name: 'jobs', mayImport: ['audit', 'locks', 'storage', 'catalog'] },
   { name: 'live', mayImport: ['planner', 'executor', 'storage', 'catalog'] },
   { name: 'auth', mayImport: ['catalog'] },
   { name: 'audit', mayImport: ['storage'] },
