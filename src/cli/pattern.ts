@@ -10,7 +10,7 @@ export interface NamePattern {
   readonly name: RegExp;
 }
 
-const literal = (character: string): string => character.replace(/[\\^$.*+?()[\]{}|/-]/, '\\$&');
+const literal = (character: string): string => character.replace(/[\\^$.*+?()[\]{}|]/, '\\$&');
 
 export function readPattern(text: string): NamePattern {
   const parts = [''];
@@ -25,9 +25,7 @@ export function readPattern(text: string): NamePattern {
     } else if (!quoted && character === '.') parts.push('');
     else {
       const wildcard = quoted ? undefined : { '*': '[^]*', '?': '[^]' }[character];
-      const folded = quoted
-        ? character
-        : character.replace(/[A-Z]/, (letter) => letter.toLowerCase());
+      const folded = quoted ? character : character.replace(/[\\^$.*+?()[\]{}|]/, '\\$&');
       parts.push(parts.pop()! + (wildcard ?? literal(folded)));
     }
   }
