@@ -38,6 +38,8 @@ export interface DdlRequest {
   readonly lockedTables: ReadonlySet<number>;
   /** False: what it changes needs no lock (a role's name). */
   readonly locksTables: boolean;
+  /** The id of a table whose rows get values that the statement computes (ALTER COLUMN … TYPE … USING). */
+  readonly computesRowsOf?: number | undefined;
 }
 
 export interface DdlResult {

@@ -3,6 +3,7 @@ import type { StoredColumn, StoredIndex, StoredTable, TableKind } from '../stora
 import { requirePgType } from '../types/registry.ts';
 import { defaultTypeContext } from '../types/type.ts';
 import type { Value } from '../types/value.ts';
+import type { SchemaColumn, SchemaVersion } from './schema-versions.ts';
 
 /** What Level keeps of a table (JSON): what the mirror can not know, and what storage needs before the mirror is there. */
 export interface TableRecord {
@@ -17,6 +18,12 @@ export interface TableRecord {
   readonly primaryKey: readonly number[];
   readonly primaryKeyName: string | null;
   readonly indexes: readonly StoredIndex[];
+  /** Oldest first; missing in records written before there were any. */
+  readonly schemas?: readonly {
+    readonly version: number;
+    readonly changedAt: string;
+    readonly columns: readonly SchemaColumn[];
+  }[];
 }
 
 export interface ColumnRecord {
@@ -43,7 +50,7 @@ function storedColumn(record: ColumnRecord): StoredColumn {
   return Object.freeze({ id, name, typeOid, typmod, missing });
 }
 
-export function encodeTable(table: StoredTable, options: ReadonlyMap<string, string>): Uint8Array {
+export function encodeTable({ stored: table, options, schemas }: DecodedTable): Uint8Array {
   const record: TableRecord = {
     tableId: table.tableId,
     namespace: table.namespace,
@@ -56,6 +63,7 @@ export function encodeTable(table: StoredTable, options: ReadonlyMap<string, str
     primaryKey: table.primaryKey,
     primaryKeyName: table.primaryKeyName ?? null,
     indexes: table.indexes,
+    schemas: schemas.map((schema) => ({ ...schema, changedAt: String(schema.changedAt) })),
   };
   return Buffer.from(JSON.stringify(record));
 }
@@ -63,6 +71,8 @@ export function encodeTable(table: StoredTable, options: ReadonlyMap<string, str
 export interface DecodedTable {
   readonly stored: StoredTable;
   readonly options: ReadonlyMap<string, string>;
+  /** Oldest first. */
+  readonly schemas: readonly SchemaVersion[];
 }
 
 /** Throws XX001 when the entry is damaged. */
@@ -91,5 +101,9 @@ export function decodeTable(bytes: Uint8Array): DecodedTable {
     ...(record.primaryKeyName === null ? {} : { primaryKeyName: record.primaryKeyName }),
     indexes: record.indexes,
   });
-  return { stored, options: new Map(record.options) };
+  const schemas = (record.schemas ?? []).map((schema) => ({
+    ...schema,
+    changedAt: BigInt(schema.changedAt),
+  }));
+  return { stored, options: new Map(record.options), schemas };
 }

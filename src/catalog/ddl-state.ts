@@ -65,6 +65,8 @@ export interface EffectInput {
   /** For the snapshot. */
   readonly version: number;
   readonly nextId: () => number;
+  /** Of the statement. */
+  readonly now: bigint;
   readonly readExpr: (nodeTree: string) => Expr;
 }
 
@@ -149,16 +151,18 @@ function tableAfter(input: EffectInput, { relation }: ReadRelation): TableAfter 
     const unchanged = { newIndexes: [], needsEmptyTable: undefined, record: undefined };
     return { before: known, after: known, ...unchanged };
   }
-  const reconciled = reconcileTable(relation, former, given, input.nextId);
-  // Another key is another place for every row: the table goes on under a storage id of its own.
-  const result = reconciled.rewritesRows ? withNewId(reconciled, input.nextId()) : reconciled;
-  const { newIndexes, needsEmptyTable, options } = result;
-  const decoded = { stored: result.stored, options };
+  const reconciled = reconcileTable(relation, former, given, input);
+  const rewrites =
+    reconciled.rewritesRows ||
+    (known !== undefined && known.stored.tableId === request.computesRowsOf);
+  // Rows that are others, or elsewhere: the table goes on under a storage id of its own.
+  const result = rewrites ? withNewId(reconciled, input.nextId()) : reconciled;
+  const { newIndexes, needsEmptyTable, options, schemas } = result;
+  const decoded = { stored: result.stored, options, schemas };
   const kept = former !== undefined && sameRecord(former, decoded);
-  const { stored } = kept ? former : decoded;
   return {
     before: known,
-    after: catalogTable(relation, stored, options, input.readExpr),
+    after: catalogTable(relation, kept ? former : decoded, input.readExpr),
     newIndexes,
     needsEmptyTable,
     record: kept ? undefined : decoded,
@@ -178,9 +182,7 @@ function optionsGiven(
 }
 
 function sameRecord(left: DecodedTable, right: DecodedTable): boolean {
-  return Buffer.from(encodeTable(left.stored, left.options)).equals(
-    encodeTable(right.stored, right.options),
-  );
+  return Buffer.from(encodeTable(left)).equals(encodeTable(right));
 }
 
 /** Entries that differ between two of the maps, values compared by identity; undefined: gone. */

@@ -90,6 +90,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
       names: await readNames(mirror, core.committed.names),
       version: -++core.privateVersions,
       nextId: () => takeId(core),
+      now: clock.now(),
       readExpr: core.readExpr,
     });
     state = effect.state;
@@ -127,9 +128,9 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
       );
     }
     if (before.stored.tableId !== after.stored.tableId) {
-      if (!(await hasRows(transaction, before.stored))) return;
-      await rewriteRows(storage, transaction, before, after, validate);
-      await validateRows(before, after, transaction, validate, after.stored.primaryKey);
+      if (await hasRows(transaction, before.stored)) {
+        await rewriteRows(storage, transaction, before, after, validate);
+      }
       return;
     }
     for (const index of newIndexes) {
@@ -202,7 +203,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
           );
         entries.forEach((entry, i) => put(keys.journal(former.nextJournal + i), entry));
         for (const [id, table] of differences(committed.records.tables, records.tables)) {
-          const encoded = table && encodeTable(table.stored, table.options);
+          const encoded = table && encodeTable(table);
           transaction.putMeta(keys.table(id), encoded);
         }
         for (const [id, record] of differences(committed.records.sequences, records.sequences)) {

@@ -77,7 +77,7 @@ export function joinRelations(input: JoinInput): CatalogSnapshot {
     if (relation.kind === 'r') {
       const table = tableByName.get(nameOf(relation));
       assert(table !== undefined, `the mirror has table ${relation.name}, Level has not`);
-      tables.push(catalogTable(relation, table.stored, table.options, readExpr));
+      tables.push(catalogTable(relation, table, readExpr));
     } else if (relation.kind === 'S') {
       const record = sequenceByName.get(nameOf(relation));
       assert(record !== undefined, `the mirror has sequence ${relation.name}, Level has not`);

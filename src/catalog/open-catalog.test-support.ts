@@ -58,6 +58,8 @@ export const noRows: RowValidator = {
   uniqueViolation: () => new Error('no rows') as never,
   nullsPresent: () => new Error('no rows') as never,
   check: () => Promise.resolve(),
+  rewriter: () => Promise.resolve(undefined),
+  rewriting: (_, work) => work({}),
 };
 
 /** A transaction that does nothing but DDL. */

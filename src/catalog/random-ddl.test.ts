@@ -191,12 +191,7 @@ test(`the catalog is as PostgreSQL's after every step, seed ${seed}`, async () =
       const whole = await ddl.hold(() => readRelations({ ...noMirror, rows: ours.rows }));
       for (const { referencedBy: _, ...table } of ddl.snapshot.tables) {
         const { relation } = whole.get(table.relid)!;
-        const { referencedBy: __, ...read } = catalogTable(
-          relation,
-          table.stored,
-          table.options,
-          readStoredExpr,
-        );
+        const { referencedBy: __, ...read } = catalogTable(relation, table, readStoredExpr);
         told(() => expect(table).toEqual(read));
       }
     };

@@ -13,6 +13,8 @@ export interface MirrorColumn {
   readonly generated: '' | 's' | 'v';
   /** Node tree (pg_attrdef.adbin). */
   readonly default: string | null;
+  /** The same as SQL. */
+  readonly defaultText: string | null;
   /** Text of the one-element array in pg_attribute.attmissingval. */
   readonly missing: string | null;
 }
@@ -105,7 +107,7 @@ select c.oid::text, json_build_object(
   'columns', coalesce((select json_agg(json_build_object(
       'attnum', a.attnum, 'name', a.attname, 'type', a.atttypid::int8, 'typeName', format_type(a.atttypid, a.atttypmod),
       'typmod', a.atttypmod, 'notNull', a.attnotnull, 'dropped', a.attisdropped, 'identity', a.attidentity,
-      'generated', a.attgenerated, 'default', d.adbin::text,
+      'generated', a.attgenerated, 'default', d.adbin::text, 'defaultText', pg_get_expr(d.adbin, d.adrelid),
       'missing', case when a.atthasmissing then a.attmissingval::text end) order by a.attnum)
     from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where a.attrelid = c.oid and a.attnum > 0), '[]'),

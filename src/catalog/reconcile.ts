@@ -8,6 +8,9 @@ import type { PgArray, Value } from '../types/value.ts';
 import type { DecodedTable } from './codec.ts';
 import { deferrableUniquesOf, foreignKeysOf } from './foreign-keys.ts';
 import type { MirrorColumn, MirrorRelation } from './read-mirror.ts';
+import { readsAs } from './reads-as.ts';
+import type { SchemaVersion } from './schema-versions.ts';
+import { nextSchemaVersion, sameSchema, schemaColumns } from './schema-versions.ts';
 import { parseTableOptions } from './table-options.ts';
 import type { CatalogColumn, CatalogTable } from './types.ts';
 
@@ -21,22 +24,6 @@ function missingValue(column: MirrorColumn): Value {
   return requirePgType(column.type).parse(text, column.typmod, defaultTypeContext);
 }
 
-function sameColumns(left: readonly StoredColumn[], right: readonly StoredColumn[]): boolean {
-  return (
-    left.length === right.length &&
-    left.every((column, i) => {
-      const other = right[i]!;
-      return (
-        // A file names its columns as they were: a new name is a new layout.
-        column.name === other.name &&
-        column.id === other.id &&
-        column.typeOid === other.typeOid &&
-        column.typmod === other.typmod
-      );
-    })
-  );
-}
-
 export interface Reconciled {
   readonly stored: StoredTable;
   readonly options: ReadonlyMap<string, string>;
@@ -44,8 +31,9 @@ export interface Reconciled {
   readonly newIndexes: readonly StoredIndex[];
   /** Column or kind changes that existing rows can not follow in this version. */
   readonly needsEmptyTable: string | undefined;
-  /** Existing rows must be written anew: their key is another. */
+  /** Existing rows must be written anew: their key is another, or values in them. */
   readonly rewritesRows: boolean;
+  readonly schemas: readonly SchemaVersion[];
 }
 
 /**
@@ -56,7 +44,7 @@ export function reconcileTable(
   relation: MirrorRelation,
   former: DecodedTable | undefined,
   options: ReadonlyMap<string, string> | undefined,
-  nextId: () => number,
+  { nextId, now }: { readonly nextId: () => number; readonly now: bigint },
 ): Reconciled {
   const merged = options ?? former?.options ?? new Map<string, string>();
   const { kind, ttlMicros } = parseTableOptions(merged, former?.stored.kind);
@@ -69,8 +57,14 @@ export function reconcileTable(
         name: column.name,
         typeOid: column.type,
         typmod: column.typmod,
-        // A default given later does not change what older rows read as: the first answer stands.
-        missing: before === undefined ? missingValue(column) : before.missing,
+        // A default given later does not change what older rows read as: the first answer stands. Rows that are rewritten for a
+        // new type all have a value.
+        missing:
+          before === undefined
+            ? missingValue(column)
+            : readsAs(before, { typeOid: column.type, typmod: column.typmod })
+              ? before.missing
+              : null,
       });
     });
   const primary = relation.indexes.find((index) => index.primary);
@@ -107,9 +101,15 @@ export function reconcileTable(
       newIndexes.push(created);
       return created;
     });
-  const unchanged = former !== undefined && sameColumns(former.stored.columns, columns);
+  const described = schemaColumns(relation);
+  // A file names its columns as they were: a new name is a new layout, too.
+  const unchanged = sameSchema(former?.schemas.at(-1)?.columns, described);
   const schemaVersion =
-    former === undefined ? 1 : former.stored.schemaVersion + (unchanged ? 0 : 1);
+    former === undefined
+      ? 1
+      : unchanged
+        ? former.stored.schemaVersion
+        : nextSchemaVersion(relation, former.stored.schemaVersion);
   const layouts = new Map(former?.stored.layouts ?? []);
   layouts.set(schemaVersion, columns);
   const stored: StoredTable = Object.freeze({
@@ -130,28 +130,40 @@ export function reconcileTable(
     options: merged,
     newIndexes: former === undefined ? [] : newIndexes,
     needsEmptyTable: former === undefined ? undefined : cannotFollow(former.stored, stored),
-    rewritesRows:
-      former !== undefined && String(former.stored.primaryKey) !== String(stored.primaryKey),
+    rewritesRows: former !== undefined && rewritesRows(former.stored, stored, relation),
+    schemas: unchanged
+      ? former!.schemas
+      : [
+          ...(former?.schemas ?? []),
+          Object.freeze({ version: schemaVersion, changedAt: now, columns: described }),
+        ],
   };
 }
 
 function cannotFollow(former: StoredTable, stored: StoredTable): string | undefined {
-  if (former.kind !== stored.kind) return 'changing the kind';
-  for (const column of stored.columns) {
+  return former.kind === stored.kind ? undefined : 'changing the kind';
+}
+
+/** Whether rows that are there need another place, or values that are not the ones they have. */
+function rewritesRows(former: StoredTable, stored: StoredTable, relation: MirrorRelation): boolean {
+  if (String(former.primaryKey) !== String(stored.primaryKey)) return true;
+  return stored.columns.some((column) => {
     const before = former.columns.find((candidate) => candidate.id === column.id);
-    if (before === undefined) continue;
-    if (before.typeOid !== column.typeOid || before.typmod !== column.typmod) {
-      return `changing the type of column "${column.name}"`;
-    }
-  }
-  return undefined;
+    if (before !== undefined) return !readsAs(before, column);
+    const mirrored = relation.columns.find(({ attnum }) => attnum === column.id);
+    return mirrored !== undefined && isComputed(mirrored);
+  });
+}
+
+/** Whether a column that is added has a value of its own for each row: generated, or by a volatile default. */
+function isComputed(column: MirrorColumn): boolean {
+  return column.missing === null && (column.default !== null || column.identity !== '');
 }
 
 /** The SQL side of a table: defaults, checks, owner, from the mirror. */
 export function catalogTable(
   relation: MirrorRelation,
-  stored: StoredTable,
-  options: ReadonlyMap<string, string>,
+  { stored, options, schemas }: DecodedTable,
   readExpr: (nodeTree: string) => Expr,
 ): CatalogTable {
   const last = relation.columns.at(-1)?.attnum ?? 0;
@@ -190,6 +202,7 @@ export function catalogTable(
     owner: relation.owner,
     rowSecurity: relation.rowSecurity,
     options,
+    schemas,
   });
 }
 

@@ -1,18 +1,23 @@
-import { notSupported } from '../base/index.ts';
 import type { Storage, StorageTransaction, StoredIndex } from '../storage/types.ts';
 import type { Reconciled } from './reconcile.ts';
 import type { CatalogTable } from './types.ts';
 import type { RowValidator } from './validate.ts';
+import { validateRows } from './validate.ts';
 
 /**
- * The same table under a storage id of its own, as PostgreSQL gives a rewritten table a new file: its rows are found by another
- * key, and until the commit everyone else reads the former ones. Those are dropped with the former id.
+ * The same table under a storage id of its own, as PostgreSQL gives a rewritten table a new file: until the commit everyone else
+ * reads the former rows, which are dropped with the former id. All rows of the new id are of one layout.
  */
 export function withNewId(reconciled: Reconciled, tableId: number): Reconciled {
-  return { ...reconciled, stored: Object.freeze({ ...reconciled.stored, tableId }) };
+  const { schemaVersion, columns } = reconciled.stored;
+  const layouts = new Map([[schemaVersion, columns]]);
+  return { ...reconciled, stored: Object.freeze({ ...reconciled.stored, tableId, layouts }) };
 }
 
-/** Moves a table's rows to their new primary key. Throws PostgreSQL's errors for those that have no place there. */
+/**
+ * Makes the rows of a table those of the same table with another key or other columns, and judges them by what it demands of them
+ * now. Throws PostgreSQL's errors for those that have no place there.
+ */
 export async function rewriteRows(
   storage: Storage,
   transaction: StorageTransaction,
@@ -21,23 +26,17 @@ export async function rewriteRows(
   validate: RowValidator,
 ): Promise<void> {
   const { stored } = after;
-  const computed = after.columns.some(
-    (column) =>
-      stored.primaryKey.includes(column.id) &&
-      column.defaultExpr !== undefined &&
-      column.missing === null &&
-      !before.columns.some((former) => former.id === column.id),
+  const rewriter = await validate.rewriter(before, after);
+  const failure = await validate.rewriting(before, (options) =>
+    storage.rewriteTable(transaction, before.stored, stored, { ...options, rewriter }),
   );
-  if (computed) {
-    throw notSupported(
-      'adding a column with a computed default as primary key of a table that has rows',
-      {
-        hint: 'Add the column first, then the primary key.',
-      },
-    );
+  if (failure === undefined) {
+    // A rewriter has judged the rows already, as it saw them.
+    if (rewriter === undefined) {
+      await validateRows(before, after, transaction, validate, stored.primaryKey);
+    }
+    return;
   }
-  const failure = await storage.rewriteTable(transaction, before.stored, stored);
-  if (failure === undefined) return;
   if ('nullColumn' in failure) {
     const column = after.columns.find((one) => one.id === failure.nullColumn)!;
     throw validate.nullsPresent(after, column);

@@ -1,6 +1,7 @@
 import type { Expr } from '../analyzer/tree.ts';
 import type { StoredColumn, StoredIndex, StoredTable } from '../storage/types.ts';
 import type { DeferrableUnique, ForeignKey } from './foreign-keys.ts';
+import type { SchemaVersion } from './schema-versions.ts';
 
 export type { DeferrableUnique, ForeignKey, ReferentialAction } from './foreign-keys.ts';
 
@@ -42,6 +43,8 @@ export interface CatalogTable {
   readonly rowSecurity: boolean;
   /** WITH options as written, ours only. */
   readonly options: ReadonlyMap<string, string>;
+  /** What its columns were like, oldest first, and as they are now. */
+  readonly schemas: readonly SchemaVersion[];
 }
 
 export interface CatalogSequence {

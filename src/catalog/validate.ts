@@ -1,6 +1,12 @@
 import type { PgError } from '../base/index.ts';
 import { sharedScope } from '../storage/types.ts';
-import type { StorageTransaction, StoredIndex, StoredRow } from '../storage/types.ts';
+import type {
+  RewriteOptions,
+  RowRewriter,
+  StorageTransaction,
+  StoredIndex,
+  StoredRow,
+} from '../storage/types.ts';
 import type { CatalogColumn, CatalogTable, CheckConstraint } from './types.ts';
 
 /** How DDL judges rows that are there already; the executors' part, handed in by the session. */
@@ -14,6 +20,16 @@ export interface RowValidator {
     checks: readonly CheckConstraint[],
     rows: readonly StoredRow[],
   ): Promise<void>;
+  /**
+   * What makes rows of the table as it was rows of the table as it is, and judges them by NOT NULL and CHECK: where values are computed
+   * row by row. Undefined: none are.
+   */
+  rewriter(before: CatalogTable, after: CatalogTable): Promise<RowRewriter | undefined>;
+  /** Runs the rewrite of a table's rows, telling others how far it is. */
+  rewriting<T>(
+    table: CatalogTable,
+    work: (options: Pick<RewriteOptions, 'onProgress' | 'signal'>) => Promise<T>,
+  ): Promise<T>;
 }
 
 /** Checks existing rows against NOT NULL and CHECK constraints that the table did not have before. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/index.ts';
 import type { Storage, StorageTransaction, StoredTable } from '../storage/types.ts';
+import type { TrackedContext } from './track.ts';
 
 /** What a job does; each has a handler. */
 export type JobType =
@@ -136,6 +137,15 @@ export interface Jobs {
   ): JobRecord;
   /** Starts a recorded job; its end is in the log and in `list`. */
   launch(job: JobRecord): void;
+  /**
+   * Work that the caller does itself under the locks of its transaction, listed as a job that is running until it ends. It waits for
+   * no turn. Rejects with what the work threw; its completion says nothing about the transaction's.
+   */
+  track<T>(
+    jobType: JobType,
+    request: JobRequest & { readonly signal: AbortSignal },
+    work: (context: TrackedContext) => Promise<JobOutcome & { readonly value: T }>,
+  ): Promise<T>;
   /** `run` of a flush. */
   flush(
     table: StoredTable,

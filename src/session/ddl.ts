@@ -9,8 +9,7 @@ import { planProjection } from '../planner/projection.ts';
 import { quoteIdentifier } from '../pglite/index.ts';
 import type { DdlStatement, TableRecord } from '../sql/index.ts';
 import { ddlLockTargets, isConcurrent, parse as parseStatements } from '../sql/index.ts';
-import { sharedScope } from '../storage/types.ts';
-import type { StoredRow } from '../storage/types.ts';
+import type { StorageTransaction } from '../storage/types.ts';
 import { createExecution } from './context.ts';
 import { findTable, openDdlWith } from './ddl-locks.ts';
 import { requireOwner } from './flush.ts';
@@ -18,8 +17,11 @@ import { endLiveQueries } from './live-drops.ts';
 import { withMirror } from './mirror-access.ts';
 import { inSource, qualified } from './names.ts';
 import { prepareStatement } from './prepare.ts';
+import { nullsPresent, rowRewriter, violated } from './row-rewriter.ts';
 import { runQuery } from './run-query.ts';
 import type { SessionState, StatementResult } from './state.ts';
+import type { Conversions } from './type-changes.ts';
+import { conversionsOf } from './type-changes.ts';
 import { refuseWaitingChecks } from './utility/set-constraints.ts';
 
 /** Kinds of objects that pgtide keeps; PostgreSQL's others are 0A000 (docs/compatibility.md). */
@@ -93,9 +95,13 @@ export async function runDdl(
     const tableIds = tables.map(({ stored }) => stored.tableId);
     request = { ...request, dropKind: { kind: drop.tableKind, tableIds } };
   }
+  const conversions = await conversionsOf(session, ddl, statement, request.sql, storage);
+  if (conversions?.computed === true) {
+    request = { ...request, computesRowsOf: conversions.table.stored.tableId };
+  }
   const before = transaction.catalog;
   const { tag, notices } = await ddl
-    .run(request, storage, validator(session))
+    .run(request, storage, validator(session, storage, conversions))
     .catch((error: unknown) => {
       throw inSource(error, statement);
     });
@@ -104,8 +110,7 @@ export async function runDdl(
   endLiveQueries(session, statement, before);
   const changes = changesSince(before, transaction.catalog);
   await storage.newest(async () => {
-    for (const [former, changed] of changes) await fillNewColumns(session, former, changed);
-    // Constraints between rows and tables that have come, or become valid: after all new columns have their values.
+    // Constraints between rows and tables that have come, or become valid.
     for (const [former, changed] of changes) {
       const execution = createExecution(session, transaction.statement(), [], [], '');
       await validateRelations(former, changed, execution);
@@ -246,18 +251,17 @@ async function fill(
   return { kind: 'done', tag: `SELECT ${count ?? '0'}` };
 }
 
-/** How DDL judges existing rows. */
-function validator(session: SessionState): RowValidator {
+/** How DDL judges existing rows, and what it makes of them. */
+function validator(
+  session: SessionState,
+  storage: StorageTransaction,
+  conversions: Conversions | undefined,
+): RowValidator {
   const { types } = session.settings;
   return {
     uniqueViolation: (table, index, existing) =>
       uniqueIndexViolation(table, index, existing, types),
-    nullsPresent: (table, column) =>
-      new PgError(
-        SqlState.notNullViolation,
-        `column "${column.name}" of relation "${table.stored.name}" contains null values`,
-        { schema: table.stored.namespace, table: table.stored.name, column: column.name },
-      ),
+    nullsPresent,
     check: async (table, checks, rows) => {
       const { engine, transaction } = session;
       const projection = planProjection(
@@ -267,66 +271,28 @@ function validator(session: SessionState): RowValidator {
         engine.support,
       );
       const positions = projection.slots.map((slot) => table.positionOf[slot.attno] ?? -1);
-      const execution = createExecution(session, transaction.statement(), [], [], '');
+      const execution = createExecution(session, storage, [], [], '');
       const laidOut = rows.map((row) => positions.map((position) => row.values[position] ?? null));
       for (const results of await project(projection, laidOut, execution)) {
         const failed = results.indexOf(false);
-        if (failed < 0) continue;
-        const constraint = checks[failed]!.name;
-        throw new PgError(
-          SqlState.checkViolation,
-          `check constraint "${constraint}" of relation "${table.stored.name}" is violated by some row`,
-          { schema: table.stored.namespace, table: table.stored.name, constraint },
-        );
+        if (failed >= 0) throw violated(table, checks[failed]!);
       }
     },
+    rewriter: (before, after) => rowRewriter(session, storage, before, after, conversions),
+    rewriting: (table, work) => {
+      const { engine, roles, signal } = session;
+      const request = { table: table.stored, requestedBy: roles.name, signal };
+      return engine.jobs.track('rewrite', request, async (tracked) => {
+        let count = 0;
+        const value = await work({
+          signal: tracked.signal,
+          onProgress: (fraction, rows) => {
+            count = rows;
+            tracked.onProgress(fraction);
+          },
+        });
+        return { value, result: { rows_read: count }, summary: `${count} rows` };
+      });
+    },
   };
-}
-
-/**
- * ADD COLUMN whose values differ by row (a stored generated column, a volatile default): PostgreSQL rewrites the table; here
- * every row gets a new version. Constant defaults need none: older rows read as the column's missing value.
- */
-async function fillNewColumns(
-  session: SessionState,
-  before: CatalogTable,
-  after: CatalogTable,
-): Promise<void> {
-  const added = after.columns.flatMap((column, position) => {
-    if (before.columns.some((former) => former.id === column.id)) return [];
-    const { defaultExpr } = column;
-    if (defaultExpr === undefined || column.missing !== null) return [];
-    return [{ position, expr: defaultExpr }];
-  });
-  const differ = added.filter(({ expr }) => !(expr.kind === 'const' && expr.isNull));
-  if (differ.length === 0) return;
-  const { engine, transaction } = session;
-  const projection = planProjection(
-    differ.map((one) => one.expr),
-    undefined,
-    transaction.catalog,
-    engine.support,
-  );
-  const positions = projection.slots.map((slot) => after.positionOf[slot.attno] ?? -1);
-  const storage = transaction.statement();
-  const execution = createExecution(session, storage, [], [], '');
-  const scope = after.stored.kind === 'user' ? ({ kind: 'all' } as const) : sharedScope;
-  const rows: StoredRow[] = [];
-  for await (const batch of storage.scan(after.stored, { scope })) rows.push(...batch);
-  const laidOut = rows.map((row) => positions.map((position) => row.values[position] ?? null));
-  const computed = await project(projection, laidOut, execution);
-  for (const [i, row] of rows.entries()) {
-    const values = [...row.values];
-    differ.forEach(({ position }, k) => {
-      const column = after.columns[position]!;
-      values[position] = computed[i]?.[k] ?? null;
-      if (column.notNull && values[position] === null) {
-        throw validator(session).nullsPresent(after, column);
-      }
-    });
-    const result = await storage.update(after.stored, row, values);
-    if ('conflict' in result) {
-      throw uniqueIndexViolation(after, result.conflict.index!, row, session.settings.types);
-    }
-  }
 }

@@ -20,3 +20,5 @@ export type * from './statement.ts';
 export type { TableKind } from './sugar.ts';
 export { qualifySystemColumns } from './system-columns.ts';
 export type { StoredTableLookup } from './system-columns.ts';
+export { typeChanges } from './type-changes.ts';
+export type { TypeChange } from './type-changes.ts';

@@ -39,6 +39,7 @@ beforeAll(async () => {
     checks: [],
     foreignKeys: [],
     referencedBy: [],
+    schemas: [],
     deferrableUniques: [],
     owner: 'owner',
     rowSecurity: false,
@@ -209,8 +210,8 @@ describe('tables', () => {
 
   test('have their layouts in table_schemas', async () => {
     expect(await read('table_schemas', reader)).toEqual([
-      ['chat', 'messages', 1n, 1, '[{"id": 1, "name": "id", "type": "bigint"}]'],
-      ['chat', 'rooms', 2n, 1, '[{"id": 1, "name": "id", "type": "bigint"}]'],
+      ['chat', 'messages', 1n, 1, '[{"id": 1, "name": "id", "type": "bigint"}]', null],
+      ['chat', 'rooms', 2n, 1, '[{"id": 1, "name": "id", "type": "bigint"}]', null],
     ]);
     expect(await read('table_schemas', stranger)).toEqual([]);
   });

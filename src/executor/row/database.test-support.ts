@@ -136,6 +136,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       checks: [],
       foreignKeys: [],
       referencedBy: [],
+      schemas: [],
       deferrableUniques: [],
       owner: 'postgres',
       rowSecurity: false,

@@ -79,7 +79,7 @@ export async function rewriteTable(
       if (conflict !== undefined && rewriter === undefined) return { conflict };
       await target.spill();
       rowsDone += rows.length;
-      onProgress?.(Math.min(0.99, rowsDone / Math.max(expected, rowsDone, 1)));
+      onProgress?.(Math.min(0.99, rowsDone / Math.max(expected, rowsDone, 1)), rowsDone);
     }
     if (conflict !== undefined) return { conflict };
     if (nullColumn !== undefined) return { nullColumn };

@@ -1,41 +1,62 @@
-import type { CatalogSnapshot } from '../../catalog/types.ts';
-import type { StoredColumn, StoredTable } from '../../storage/types.ts';
+import type { CatalogSnapshot, CatalogTable } from '../../catalog/types.ts';
 import { jsonb } from '../jsonb.ts';
 import type { SystemRelation } from '../types.ts';
 
-/** Every layout that rows and files of the table may have, oldest first. */
-function layoutsOf(table: StoredTable): readonly (readonly [number, readonly StoredColumn[]])[] {
-  const all = new Map(table.layouts).set(table.schemaVersion, table.columns);
-  return [...all].toSorted(([a], [b]) => a - b);
+interface Version {
+  readonly version: number;
+  readonly changedAt: bigint | null;
+  readonly columns: unknown;
 }
 
-function describe(columns: readonly StoredColumn[], catalog: CatalogSnapshot): unknown {
-  return columns.map((column) => ({
-    id: column.id,
-    name: column.name,
-    type: catalog.typeName(column.typeOid, column.typmod) ?? String(column.typeOid),
-  }));
+/** Every version of a table's columns, oldest first. */
+function versionsOf({ stored, schemas }: CatalogTable, catalog: CatalogSnapshot): Version[] {
+  const told = new Map<number, Version>(
+    schemas.map(({ version, changedAt, columns }) => [
+      version,
+      {
+        version,
+        changedAt,
+        columns: columns.map(({ notNull, ...column }) => ({ ...column, not_null: notNull })),
+      },
+    ]),
+  );
+  // Tables made before versions were described have their layouts to tell of.
+  for (const [version, columns] of new Map(stored.layouts).set(
+    stored.schemaVersion,
+    stored.columns,
+  )) {
+    if (told.has(version)) continue;
+    const described = columns.map((column) => ({
+      id: column.id,
+      name: column.name,
+      type: catalog.typeName(column.typeOid, column.typmod) ?? String(column.typeOid),
+    }));
+    told.set(version, { version, changedAt: null, columns: described });
+  }
+  return [...told.values()].toSorted((a, b) => a.version - b.version);
 }
 
 export const tableSchemas: SystemRelation = {
   name: 'table_schemas',
   comment:
-    'Every version of the columns of each table, as rows and files may have been written with.',
+    'Every version of the columns of each table, from its creation on, with when it came; rows and files may be of any of them.',
   columns: [
     ['namespace', 'text'],
     ['table_name', 'text'],
     ['table_id', 'bigint'],
     ['schema_version', 'integer'],
     ['columns', 'jsonb'],
+    ['changed_at', 'timestamptz'],
   ],
   rows: ({ tables }, { catalog }) =>
-    tables.flatMap(({ stored }) =>
-      layoutsOf(stored).map(([version, columns]) => [
-        stored.namespace,
-        stored.name,
-        BigInt(stored.tableId),
+    tables.flatMap((table) =>
+      versionsOf(table, catalog()).map(({ version, columns, changedAt }) => [
+        table.stored.namespace,
+        table.stored.name,
+        BigInt(table.stored.tableId),
         version,
-        jsonb(describe(columns, catalog())),
+        jsonb(columns),
+        changedAt,
       ]),
     ),
 };

@@ -167,6 +167,7 @@ async function readTables(handle: PgliteHandle): Promise<CatalogTable[]> {
       owner: 'postgres',
       rowSecurity: false,
       options: new Map(),
+      schemas: [],
     });
   }
   return [...tables.values()];
