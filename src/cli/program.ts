@@ -2,9 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ExitCode, reportError } from './errors.ts';
+import { backup } from './backup.ts';
 import { dropTable } from './drop-table.ts';
+import { eraseUser } from './erase-user.ts';
+import { exportUser } from './export/export.ts';
 import { flush } from './flush.ts';
 import { jobs } from './jobs.ts';
+import { restore } from './restore.ts';
 import { serve } from './serve.ts';
 import { sql } from './sql.ts';
 import { tables } from './tables.ts';
@@ -14,6 +18,7 @@ const groups: readonly { readonly heading: string; readonly commands: readonly C
   { heading: 'Server:', commands: [serve] },
   { heading: 'SQL:', commands: [sql] },
   { heading: 'Tables:', commands: [tables, flush, vacuum, dropTable] },
+  { heading: 'Data:', commands: [backup, restore, exportUser, eraseUser] },
   { heading: 'Jobs:', commands: [jobs] },
 ];
 

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { restore as restoreBackup } from '../storage/index.ts';
 import type { OfflineContext } from './offline.ts';
 import { offlineAction, offlineCommand, readDataDir } from './offline.ts';
 import { createProgress } from './progress.ts';
@@ -10,6 +9,8 @@ async function run(
   folder: string,
   flags: { readonly dataDir?: string },
 ): Promise<void> {
+  // The engines are loaded when they are needed: help starts without them.
+  const { restore: restoreBackup } = await import('../storage/index.ts');
   const dataDir = resolve(readDataDir(flags.dataDir));
   const started = performance.now();
   const progress = createProgress('restore');

@@ -41,8 +41,11 @@ export type { HotBatch, HotStore } from './hot/types.ts';
 export { claimDataFolder } from './open/data-folder.ts';
 export { probeDataFolder } from './open/probe.ts';
 export { lockDataFolder } from './open/folder-lock.ts';
+export { restore } from './backup/restore.ts';
+export { userOfRowKey } from './keys/scope.ts';
 export { lockedTable } from './locked-table.ts';
 export type { FolderLock } from './open/folder-lock.ts';
+export { parseLocation as checkLocation } from './cold/location.ts';
 export { UniqueConflictError } from './txn/errors.ts';
 
 export interface OpenStorageOptions {
@@ -61,6 +64,8 @@ export interface OpenStorageOptions {
     readonly wrapStore?: (store: HotStore) => HotStore;
     /** What the DuckDB that writes and reads files may hold in memory. */
     readonly duckdbMemoryBytes?: number;
+    /** What the DuckDB that merges files may hold in memory, beside that. */
+    readonly compactionMemoryBytes?: number;
     /** For names that nobody else gives; default: the system's. */
     readonly random?: RandomBytes;
     /** Called at each named step of opening, a flush or a clean-up; for tests. */
@@ -72,6 +77,8 @@ export interface OpenStorageOptions {
 
 /** Default of duckdbMemoryBytes. */
 const duckdbMemoryBytes = 1024 * 1024 * 1024;
+/** Default of compactionMemoryBytes. */
+const compactionMemoryBytes = 512 * 1024 * 1024;
 
 const silentLog: StorageLog = {
   info: () => undefined,
@@ -132,7 +139,11 @@ async function openLocked(
     const locations = createLocations(engine, dataDir, options.random ?? systemRandom);
     await sweepOrphans(engine, coldRoot, await locations.open());
     await faults('open: swept');
-    const storage = makeStorage(parts, coldRoot, duckdb, lock, locations);
+    const compactionBytes = options.compactionMemoryBytes ?? compactionMemoryBytes;
+    const storage = makeStorage(parts, coldRoot, duckdb, lock, locations, {
+      duckdb: filesDuckdb(join(dataDir, 'tmp', 'compaction'), compactionBytes),
+      memoryBytes: compactionBytes,
+    });
     storage.resume(cleaning, moving);
     return storage;
   } catch (error) {
