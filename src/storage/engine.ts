@@ -47,6 +47,14 @@ export interface TableState {
   readonly limits: Map<string, Limits>;
   /** At least the number of marks. */
   marks: number;
+  /** How many there were when it was last judged whether they are reason for a compaction. */
+  marksJudged: number;
+  /** Scopes that may have marks which supersede nothing any more. */
+  readonly marksToClean: Set<string>;
+  /** How often a compaction has put a file in the place of others. */
+  swaps: number;
+  /** File ids that a compaction found missing or damaged. */
+  readonly damagedFiles: Set<number>;
   /** The snapshot's seq of a running flush; 0: none runs. */
   flushing: number;
   /** Whose rows it moves; undefined: everyone's. */

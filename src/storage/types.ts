@@ -307,6 +307,29 @@ export interface FlushResult {
   readonly bytes: number;
 }
 
+export interface CompactOptions {
+  /**
+   * Merge every small file and write again whatever holds a superseded row, as VACUUM does; otherwise what is worth its cost: many
+   * files of a size, or a file of which a large part is superseded.
+   */
+  readonly everything?: boolean;
+  readonly onProgress?: (fraction: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface CompactResult {
+  /** Users looked at; 1 at most for other tables. */
+  readonly scopes: number;
+  readonly filesBefore: number;
+  readonly filesAfter: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  /** Rows written again, and those left out as superseded. */
+  readonly rowsRead: number;
+  readonly rowsRemoved: number;
+  readonly marksRemoved: number;
+}
+
 /** One Parquet file, as the manifest lists it. */
 export interface ManifestFile {
   readonly fileId: number;
@@ -349,6 +372,24 @@ export interface ColdScan {
   }[];
   /** To be called once, when the files have been read: until then they stay. */
   release(): void;
+}
+
+/** What the storage does and holds; since it was opened. */
+export interface StorageMetrics {
+  /** Number of the last commit, ever. */
+  readonly lastSeq: number;
+  /** Group commit: batches written, of those synced, commits and internal changes in them, most in one, bytes of keys and values. */
+  readonly groups: {
+    readonly written: number;
+    readonly synced: number;
+    readonly members: number;
+    readonly membersMax: number;
+    readonly bytes: number;
+  };
+  /** The hot store's caches and memtables; undefined: it can't tell. */
+  readonly hotMemoryBytes: number | undefined;
+  /** Of the DuckDB that reads and writes files; undefined: it has not been needed yet. */
+  readonly duckdbMemoryBytes: number | undefined;
 }
 
 /** What a table holds, counted. Bytes of the hot store are those of keys and values, before it compresses them. */
@@ -487,6 +528,14 @@ export interface Storage {
     options: Pick<ScanOptions, 'scope' | 'predicates'>,
   ): Promise<ColdScan>;
   /**
+   * How many rows a flush would move, by user id ('' in shared tables), of all users or of those asked for; users with none are
+   * left out. Reads those rows.
+   */
+  countHotRows(
+    table: StoredTable,
+    users?: readonly string[],
+  ): Promise<ReadonlyMap<string, number>>;
+  /**
    * Moves committed hot rows to Parquet, crash-ordered as architecture.md says. With `userIds` (user tables only) those users' rows
    * alone, at a cost that does not depend on the others'.
    */
@@ -540,8 +589,19 @@ export interface Storage {
    * done in the background anyway; this waits for it.
    */
   vacuum(table: StoredTable): Promise<void>;
+  /**
+   * Merges a table's small files into larger ones, without the rows that newer versions supersede. Rows stay as they are, to the byte; readers
+   * on the old files go on reading them. Safe to break off, and to repeat.
+   * @throws 58P01, XX001 naming a file that is missing or damaged, when all else is done; 53100, 53200, 57014
+   */
+  compact(table: StoredTable, options?: CompactOptions): Promise<CompactResult>;
+  /** Whether `compact` would have something to do; cheap enough to ask after each flush. */
+  needsCompaction(table: StoredTable): Promise<boolean>;
+  /** As long as the returned function is not called, no file that is listed now, or will be, is removed from the disk. */
+  pinFiles(): () => void;
   /** Removes a stream's expired rows; returns how many. */
   evictExpired(table: StoredTable): Promise<number>;
+  metrics(): Promise<StorageMetrics>;
   /** Measured figures of a table (not estimates): reads all that it has in the hot store. `gently`: half of the time. */
   stats(
     table: StoredTable,

@@ -1,4 +1,4 @@
-import { mkdir, open, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pgEpochUnixMicros } from '../../base/index.ts';
 import { DuckDBDataChunk } from '../../duckdb/index.ts';
@@ -15,6 +15,7 @@ import { bloomBuilder } from './bloom.ts';
 import { fileChecksum } from './checksum.ts';
 import type { ColumnForm } from './columns.ts';
 import { columnForm } from './columns.ts';
+import { makeFolder, syncFile } from './durable-file.ts';
 import { hasRowId, parquetNames, quoteName, quoteText, systemColumns } from './layout.ts';
 import type { ManifestEntry } from './manifest.ts';
 import type { FilePlace } from './places.ts';
@@ -276,20 +277,3 @@ async function statistics(
 }
 
 const keys = keyBuffer();
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** Makes a folder below `root` durably. */
-async function makeFolder(root: string, folder: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true });
-  if (made !== undefined) {
-    for (let at = dirname(folder); at.length >= root.length; at = dirname(at)) await syncFolder(at);
-  }
-}

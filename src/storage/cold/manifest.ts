@@ -6,6 +6,8 @@ export interface ManifestEntry extends ManifestFile {
   /** Least and greatest row key (without the table prefix). */
   readonly minKey: Buffer;
   readonly maxKey: Buffer;
+  /** Of a compaction: the rows that marks up to this seq supersede have been left out. */
+  readonly markedUpTo?: number;
 }
 
 type Statistics = [id: number, min: string | null, max: string | null, nulls: number][];

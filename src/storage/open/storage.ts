@@ -8,9 +8,12 @@ import { dropTable } from '../tiered/drop-table.ts';
 import { estimateRows, rowsMeasured } from '../tiered/estimates.ts';
 import { tableStats, tableUsers } from '../tiered/figures.ts';
 import { flushTable } from '../tiered/flush.ts';
+import { compactTable } from '../tiered/compaction/compact.ts';
+import { needsCompaction } from '../tiered/compaction/need.ts';
 import { filesIn, forgetUser, userLeftovers } from '../tiered/forget-user.ts';
 import { moveFiles } from '../tiered/move-files.ts';
 import { removeMoved } from '../tiered/remove-moved.ts';
+import { countHotRows } from '../tiered/hot-counts.ts';
 import { scanHotRows } from '../tiered/hot-scan.ts';
 import { coldScan } from '../tiered/scan.ts';
 import { evictExpired } from '../tiered/evict.ts';
@@ -30,6 +33,7 @@ export function makeStorage(
   duckdb: FilesDuckdb,
   lock: FolderLock | undefined,
   locations: Locations,
+  compaction: { readonly duckdb: FilesDuckdb; readonly memoryBytes: number },
 ): Storage & { resume(cleaning: readonly number[], moving: readonly number[]): void } {
   const { engine, sequences } = parts;
   const { store, sequencer } = engine;
@@ -85,6 +89,7 @@ export function makeStorage(
       inner.state.reads?.scan(engine.runtime(table), options.scope, options.predicates ?? []);
       return await coldScan(await inner.readContext(), engine.runtime(table), options);
     },
+    countHotRows: (table, users) => countHotRows(engine, engine.runtime(table), users),
     flush: (table, options) =>
       inTurn(table.tableId, async () => {
         // A truncate's leftovers go first: an index entry without a row must mean one thing.
@@ -95,7 +100,22 @@ export function makeStorage(
       inTurn(table.tableId, () => dropTable(engine, table, onProgress)),
     moveFiles: (table, options = {}) =>
       inTurn(table.tableId, () => moveFiles(engine, table, options)),
+    compact: (table, options = {}) =>
+      inTurn(table.tableId, async () => {
+        await removeTruncated(engine, table.tableId);
+        const { duckdb: merging, memoryBytes } = compaction;
+        const compactor = { engine, duckdb: () => merging.open(), memoryBytes };
+        return await compactTable(compactor, engine.runtime(table), options);
+      }),
+    needsCompaction: (table) => needsCompaction(engine, engine.runtime(table)),
+    pinFiles: () => engine.files.pin(),
     evictExpired: (table) => evictExpired(engine, engine.runtime(table)),
+    metrics: async () => ({
+      lastSeq: sequencer.counters.seq,
+      groups: { ...sequencer.groups },
+      hotMemoryBytes: store.memoryBytes?.(),
+      duckdbMemoryBytes: await duckdb.memoryBytes(),
+    }),
     stats: (table, options) => tableStats(engine, engine.runtime(table), options),
     estimateRows: (table, scope) => estimateRows(engine, engine.runtime(table), scope),
     rowsMeasured: (table, scope) => rowsMeasured(engine, engine.runtime(table), scope),
@@ -146,6 +166,7 @@ export function makeStorage(
         await sequencer.stop();
       } finally {
         await duckdb.close();
+        await compaction.duckdb.close();
         await store.close();
         await lock?.release();
       }

@@ -2,7 +2,6 @@ import type { Engine } from '../engine.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 import {
   Keyspace,
-  bulkKey,
   fileKey,
   scopePrefix,
   tablePrefix,

@@ -46,6 +46,8 @@ export interface ColdTier {
     leastSeq: readonly number[],
     stats?: ScanStats,
   ): Promise<(StoredRow | undefined)[]>;
+  /** Whether the file may have the row, by its key filter. */
+  mayHold(view: View, file: ManifestEntry, key: Buffer): boolean;
   /** At least the largest row key in the scope's files; undefined: there are none. */
   maxKey(view: View, runtime: TableRuntime, userId: string): Promise<Buffer | undefined>;
   /** All rows of some files, superseded ones too, in any order unless told. */
@@ -228,6 +230,7 @@ export function createColdTier(engine: () => Engine, duckdb: () => Promise<Duckd
     files,
     verify,
     scan: (runtime, list, options) => scan(runtime, list, options),
+    mayHold: (view, file, key) => bloomOf(view, file)?.(key, tablePrefixBytes) !== false,
     async lookup(view, runtime, userId, _limits, keys, leastSeq, stats) {
       // A view of what is accepted holds no epoch of its own.
       const epoch = engine().files.enter();
