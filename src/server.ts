@@ -23,6 +23,7 @@ import type { Config } from './config/index.ts';
 import { createFallback } from './executor/fallback.ts';
 import { createExecutors } from './executor/index.ts';
 import { dropParams, openJobs } from './jobs/index.ts';
+import { createFlushPolicies } from './jobs/policy/index.ts';
 import { createLiveQueries } from './live/index.ts';
 import type { Listener } from './net/index.ts';
 import { createListener } from './net/index.ts';
@@ -30,6 +31,8 @@ import { startRecoverable } from './recovery/recovery.ts';
 import type { Backend } from './recovery/recovery.ts';
 import type { PgliteHandle } from './pglite/index.ts';
 import { PgliteDirectoryError, clusterTemplate, openPglite } from './pglite/index.ts';
+import type { Activity } from './session/activity.ts';
+import { countedExecutors, createActivity } from './session/activity.ts';
 import type { Engine } from './session/engine.ts';
 import { sessionHandler } from './session/open.ts';
 import { createSessionRegistry } from './session/registry.ts';
@@ -37,6 +40,10 @@ import type { SessionRegistry } from './session/registry.ts';
 import type { Faults, HotStore } from './storage/index.ts';
 import { claimDataFolder, lockDataFolder, openStorage, probeDataFolder } from './storage/index.ts';
 import type { FolderLock } from './storage/index.ts';
+import { createDiskUsage } from './system/disk.ts';
+import { createTableFigures } from './system/figures.ts';
+import { measureProcess } from './system/process.ts';
+import type { ProcessMeter } from './system/process.ts';
 import { systemRelations, virtualRows } from './system/index.ts';
 
 export interface Server {
@@ -106,6 +113,8 @@ interface Lasting {
   readonly lock: FolderLock;
   readonly sessions: SessionRegistry;
   readonly ids: Pick<Engine, 'snowflakeId' | 'uuidV7'>;
+  readonly activity: Activity;
+  readonly meter: ProcessMeter['figures'];
 }
 
 /** Opens all that stands on the storage, in the order above. */
@@ -113,7 +122,7 @@ async function openBackend(
   config: Config,
   log: Logger,
   hooks: ServerHooks,
-  { lock, sessions, ids }: Lasting,
+  { lock, sessions, ids, activity, meter }: Lasting,
 ): Promise<Backend> {
   const { faults = () => undefined } = hooks;
   const clock = systemClock;
@@ -156,6 +165,9 @@ async function openBackend(
     });
     closers.push(() => audit.close());
     const live = createLiveQueries();
+    const figures = createTableFigures({ storage, clock, log });
+    closers.push(() => figures.close());
+    const disk = createDiskUsage({ dataDir, clock, storage });
     const catalog = await openCatalog({
       storage,
       locks: storage.locks,
@@ -168,6 +180,10 @@ async function openBackend(
       recordDrop: (transaction, table, owner) => {
         const params = dropParams(table);
         const job = jobs.record(transaction, 'drop', { table, params, requestedBy: owner });
+        return () => jobs.launch(job);
+      },
+      recordMove: (transaction, table, owner) => {
+        const job = jobs.record(transaction, 'move', { table, requestedBy: owner });
         return () => jobs.launch(job);
       },
       recreateMirror: async () => {
@@ -185,6 +201,7 @@ async function openBackend(
     const {
       executors,
       support,
+      columnarMemory,
       close: closeExecutors,
     } = createExecutors({
       dataDir,
@@ -196,6 +213,10 @@ async function openBackend(
     jobs.resume(
       (tableId) => catalog.current.tables.find((table) => table.stored.tableId === tableId)?.stored,
     );
+    const policies = createFlushPolicies({ storage, jobs, clock, log });
+    closers.push(async () => policies.close());
+    policies.follow(catalog.current.tables);
+    catalog.onChange(() => policies.follow(catalog.current.tables));
     const engine: Engine = {
       log,
       clock,
@@ -211,7 +232,7 @@ async function openBackend(
         return mirror;
       },
       fallback: () => fallback.session(),
-      executors,
+      executors: countedExecutors(executors, activity),
       support,
       virtualRows: virtualRows({
         storage,
@@ -223,12 +244,25 @@ async function openBackend(
         sessions,
         live,
         audit,
+        activity,
+        figures,
+        disk,
+        process: {
+          ...meter,
+          get startUpMs() {
+            return meter.startUpMs;
+          },
+          columnarMemory,
+        },
         config,
       }),
       jobs,
       sessions,
       live,
       audit,
+      activity,
+      figures,
+      disk,
       logMinDurationStatementMs: config.logMinDurationStatementMs,
       materializeLimitRows: config.materializeLimitRows,
     };
@@ -258,6 +292,9 @@ export async function startServer(
   const lock = await lockDataFolder(dataDir);
   const closers: (() => Promise<void>)[] = [() => lock.release()];
   try {
+    const meter = measureProcess(clock);
+    closers.push(async () => meter.stop());
+    const startMs = clock.monotonicMs();
     const lasting: Lasting = {
       lock,
       sessions: createSessionRegistry(),
@@ -265,6 +302,8 @@ export async function startServer(
         snowflakeId: snowflakeIds(clock, config.nodeId),
         uuidV7: uuidV7s(clock, systemRandom),
       },
+      activity: createActivity(),
+      meter: meter.figures,
     };
     const listening: { listener?: Listener } = {};
     const recovery = await startRecoverable({
@@ -283,6 +322,7 @@ export async function startServer(
       connectionsMax: config.maxConnections,
     });
     listening.listener = listener;
+    meter.figures.startUpMs = clock.monotonicMs() - startMs;
     const { host, port, stop } = listener;
     closers.push(() => stop({ drainMs: config.drainTimeoutMs }));
     return { host, port, stop: () => closeAll(closers) };

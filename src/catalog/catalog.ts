@@ -2,14 +2,26 @@ import type { Clock, Report } from '../base/index.ts';
 import type { Expr } from '../analyzer/tree.ts';
 import type { LockManager, LockOwner } from '../locks/index.ts';
 import { exclusive } from '../locks/index.ts';
-import type { DroppedTable, Storage, StorageTransaction, TableKind } from '../storage/types.ts';
+import type {
+  DroppedTable,
+  Storage,
+  StorageTransaction,
+  StoredTable,
+  TableKind,
+} from '../storage/types.ts';
 import type { DecodedTable } from './codec.ts';
 import { decodeTable } from './codec.ts';
 import type { CatalogCore, CommittedCatalog } from './core.ts';
 import { createDdlTransaction } from './ddl-transaction.ts';
 import type { Records } from './join.ts';
 import { joinRelations } from './join.ts';
-import type { CatalogLog, CatalogState, JournalEntry, SequenceRecord } from './level-records.ts';
+import type {
+  CatalogLog,
+  CatalogState,
+  JournalEntry,
+  SequenceRecord,
+  TablespaceRecord,
+} from './level-records.ts';
 import { loadState } from './level-records.ts';
 import type { MirrorConnection } from './mirror.ts';
 import { fillMirror, mirrorFits } from './mirror-contents.ts';
@@ -18,6 +30,8 @@ import { createMirrorTurns } from './mirror-turns.ts';
 import { readNames } from './names.ts';
 import { readRelations } from './read-mirror.ts';
 import type { MirrorSetup } from './setup.ts';
+import type { TablespaceRequest } from './tablespaces.ts';
+import { changeTablespaces } from './tablespaces.ts';
 import type { CatalogSnapshot } from './types.ts';
 import type { RowValidator } from './validate.ts';
 
@@ -36,6 +50,8 @@ export interface DdlRequest {
   readonly dropKind?: { readonly kind: TableKind; readonly tableIds: readonly number[] };
   /** Tables that have been locked as the statement demands; others that it changes are locked ACCESS EXCLUSIVE. */
   readonly lockedTables: ReadonlySet<number>;
+  /** ALTER TABLE ALL … NOWAIT: tables that it changes are not waited for. */
+  readonly noWait?: boolean;
   /** False: what it changes needs no lock (a role's name). */
   readonly locksTables: boolean;
   /** The id of a table whose rows get values that the statement computes (ALTER COLUMN … TYPE … USING). */
@@ -104,6 +120,12 @@ export interface CatalogOptions {
     table: DroppedTable,
     owner: string,
   ) => () => void;
+  /** The same for the move of a table's files to the tablespace that it has been given. */
+  readonly recordMove: (
+    transaction: StorageTransaction,
+    table: StoredTable,
+    owner: string,
+  ) => () => void;
 }
 
 export interface Catalog {
@@ -115,6 +137,11 @@ export interface Catalog {
   shared<T>(read: () => Promise<T>, wait?: MirrorWait): Promise<T>;
   /** Takes the catalog lock for the owner, until it releases it. @throws as LockManager.acquire */
   beginDdl(owner: LockOwner): Promise<DdlTransaction>;
+  /**
+   * CREATE and DROP TABLESPACE, which are transactions of their own. Takes the catalog lock for the owner.
+   * @throws PostgreSQL's errors, those of Locations.make, 55006 for a tablespace that is used; as beginDdl
+   */
+  tablespace(request: TablespaceRequest, owner: LockOwner): Promise<DdlResult>;
   /** Everything that must run on an empty PGlite to make it a mirror: for the fallback instance. */
   script(): Promise<readonly JournalEntry[]>;
   /** Called after each committed DDL with its statements. */
@@ -138,7 +165,12 @@ async function loadRecords(storage: Storage): Promise<Records> {
     const record = JSON.parse(Buffer.from(bytes).toString()) as SequenceRecord;
     sequences.set(record.sequenceId, record);
   }
-  return { tables, sequences };
+  const tablespaces = new Map<number, TablespaceRecord>();
+  for (const [, bytes] of await storage.meta('catalog/tablespace/')) {
+    const record = JSON.parse(Buffer.from(bytes).toString()) as TablespaceRecord;
+    tablespaces.set(record.tablespaceId, record);
+  }
+  return { tables, sequences, tablespaces };
 }
 
 /** Opens the catalog: reuses the mirror when its stamp fits Level's version, rebuilds it otherwise. */
@@ -214,6 +246,10 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
     beginDdl: async (owner) => {
       await locks.acquire(owner, 'catalog', catalogLock, exclusive);
       return createDdlTransaction(core, owner);
+    },
+    tablespace: async (request, owner) => {
+      await locks.acquire(owner, 'catalog', catalogLock, exclusive);
+      return changeTablespaces(core, request, owner);
     },
     script: async () => [
       ...setup.statements.map((sql) => ({ sql, settings: [] })),

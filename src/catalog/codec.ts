@@ -18,6 +18,8 @@ export interface TableRecord {
   readonly primaryKey: readonly number[];
   readonly primaryKeyName: string | null;
   readonly indexes: readonly StoredIndex[];
+  /** Missing: the default one. */
+  readonly tablespaceId?: number;
   /** Oldest first; missing in records written before there were any. */
   readonly schemas?: readonly {
     readonly version: number;
@@ -63,6 +65,7 @@ export function encodeTable({ stored: table, options, schemas }: DecodedTable): 
     primaryKey: table.primaryKey,
     primaryKeyName: table.primaryKeyName ?? null,
     indexes: table.indexes,
+    ...(table.tablespaceId === undefined ? {} : { tablespaceId: table.tablespaceId }),
     schemas: schemas.map((schema) => ({ ...schema, changedAt: String(schema.changedAt) })),
   };
   return Buffer.from(JSON.stringify(record));
@@ -100,6 +103,7 @@ export function decodeTable(bytes: Uint8Array): DecodedTable {
     primaryKey: record.primaryKey,
     ...(record.primaryKeyName === null ? {} : { primaryKeyName: record.primaryKeyName }),
     indexes: record.indexes,
+    ...(record.tablespaceId === undefined ? {} : { tablespaceId: record.tablespaceId }),
   });
   const schemas = (record.schemas ?? []).map((schema) => ({
     ...schema,

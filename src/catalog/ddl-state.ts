@@ -1,6 +1,6 @@
 /** What a transaction's DDL has made of the catalog: an immutable value, so that a savepoint is one kept. */
 import type { Expr } from '../analyzer/tree.ts';
-import type { StoredIndex, StoredTable } from '../storage/types.ts';
+import type { StoredIndex } from '../storage/types.ts';
 import { encodeTable } from './codec.ts';
 import type { DecodedTable } from './codec.ts';
 import type { DdlRequest } from './catalog.ts';
@@ -15,6 +15,7 @@ import { catalogTable, reconcileTable } from './reconcile.ts';
 import { refuseUnsupported } from './refuse.ts';
 import { withNewId } from './rewrite-rows.ts';
 import { catalogSnapshot } from './snapshot.ts';
+import { inTablespace, renamedTablespaces, tablespacesOf } from './tablespace-records.ts';
 import type { CatalogSequence, CatalogSnapshot, CatalogTable } from './types.ts';
 
 export interface DdlState {
@@ -80,6 +81,7 @@ export function effectOf(input: EffectInput): StatementEffect {
   const sequences: CatalogSequence[] = [];
   const tableRecords = new Map(before.records.tables);
   const sequenceRecords = new Map(before.records.sequences);
+  const tablespaceRecords = renamedTablespaces(before, relations);
   const changed: TableChange[] = [];
   const sequenceChanges: SequenceChange[] = [];
   for (const read of relations.values()) {
@@ -118,6 +120,7 @@ export function effectOf(input: EffectInput): StatementEffect {
     tables,
     sequences,
     virtuals: virtualsOf(relations),
+    tablespaces: tablespacesOf(relations, tablespaceRecords),
     names,
     formerRelids: before.formerRelids,
   });
@@ -127,7 +130,11 @@ export function effectOf(input: EffectInput): StatementEffect {
     relations,
     names,
     snapshot,
-    records: { tables: tableRecords, sequences: sequenceRecords },
+    records: {
+      tables: tableRecords,
+      sequences: sequenceRecords,
+      tablespaces: tablespaceRecords,
+    },
     entries: [...before.entries, { sql: request.sql, settings: [...request.settings] }],
     dropped: [...before.dropped, ...dropped],
     sequenceSteps: before.sequenceSteps + sequenceChanges.length,
@@ -151,7 +158,10 @@ function tableAfter(input: EffectInput, { relation }: ReadRelation): TableAfter 
     const unchanged = { newIndexes: [], needsEmptyTable: undefined, record: undefined };
     return { before: known, after: known, ...unchanged };
   }
-  const reconciled = reconcileTable(relation, former, given, input);
+  const reconciled = inTablespace(
+    reconcileTable(relation, former, given, input),
+    before.snapshot.tablespaces.find(({ oid }) => oid === relation.tablespace)?.tablespaceId,
+  );
   const rewrites =
     reconciled.rewritesRows ||
     (known !== undefined && known.stored.tableId === request.computesRowsOf);

@@ -3,7 +3,7 @@ import type { LockOwner } from '../locks/index.ts';
 import { tableModes } from '../locks/index.ts';
 import type { StorageTransaction, StoredTable } from '../storage/types.ts';
 import { sharedScope } from '../storage/types.ts';
-import type { DdlMark, DdlTransaction } from './catalog.ts';
+import type { DdlMark, DdlRequest, DdlTransaction } from './catalog.ts';
 import { encodeTable } from './codec.ts';
 import type { CatalogCore } from './core.ts';
 import { takeId } from './core.ts';
@@ -101,7 +101,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
   /** Tables that the statement turned out to change, beside those that it names. */
   async function lockChanged(
     { changed, dropped }: StatementEffect,
-    lockedBefore: ReadonlySet<number>,
+    { lockedTables: lockedBefore, noWait }: DdlRequest,
   ): Promise<boolean> {
     let waited = false;
     for (const { stored } of [...changed.map((change) => change.before), ...dropped]) {
@@ -109,6 +109,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
       if (lockedBefore.has(tableId) || !committed.records.tables.has(tableId)) continue;
       const mode = tableModes.accessExclusive;
       if (locks.tryAcquire(owner, 'relation', tableId, mode)) continue;
+      if (noWait === true) throw notAvailable(stored);
       waited = true;
       await locks.acquire(owner, 'relation', tableId, mode);
     }
@@ -154,7 +155,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
           }),
         );
         const { tag, notices } = effect;
-        if (request.locksTables && (await lockChanged(effect, request.lockedTables))) {
+        if (request.locksTables && (await lockChanged(effect, request))) {
           transaction.newStatement();
         }
         // All rows, also those that a transaction of one snapshot does not see.
@@ -209,9 +210,21 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
         for (const [id, record] of differences(committed.records.sequences, records.sequences)) {
           put(keys.sequence(id), record);
         }
-        cleanUps = state.dropped.map(({ stored, owner: role }) =>
+        for (const [id, record] of differences(
+          committed.records.tablespaces,
+          records.tablespaces,
+        )) {
+          put(keys.tablespace(id), record);
+        }
+        const moves = state.snapshot.tables.flatMap(({ stored, owner: role }) => {
+          const before = committed.records.tables.get(stored.tableId)?.stored;
+          if (before === undefined || before.tablespaceId === stored.tablespaceId) return [];
+          return [core.recordMove(transaction, stored, role)];
+        });
+        const drops = state.dropped.map(({ stored, owner: role }) =>
           core.recordDrop(transaction, stored, role),
         );
+        cleanUps = [...drops, ...moves];
         put(keys.state, next);
         await mirror.exec(stampSql(core.setup, next.version), noSettings);
         nextState = next;
@@ -239,6 +252,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
               tables: snapshot.tables,
               sequences: snapshot.sequences,
               virtuals: snapshot.virtuals,
+              tablespaces: snapshot.tablespaces,
               names,
               formerRelids,
             }),
@@ -262,6 +276,14 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
       if (nextState !== undefined) view.leave();
     },
   };
+}
+
+/** tablecmds.c, AlterTableMoveAll. */
+function notAvailable({ namespace, name }: StoredTable): PgError {
+  return new PgError(
+    SqlState.objectInUse,
+    `aborting because lock on relation "${namespace}.${name}" is not available`,
+  );
 }
 
 async function hasRows(transaction: StorageTransaction, table: StoredTable): Promise<boolean> {

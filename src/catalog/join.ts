@@ -2,12 +2,13 @@
 import { assert } from '../base/index.ts';
 import type { Expr } from '../analyzer/tree.ts';
 import type { DecodedTable } from './codec.ts';
-import type { SequenceRecord } from './level-records.ts';
+import type { SequenceRecord, TablespaceRecord } from './level-records.ts';
 import { sequenceOf } from './mirror-sequences.ts';
 import type { Names } from './names.ts';
 import type { MirrorRelations } from './read-mirror.ts';
 import { catalogTable } from './reconcile.ts';
 import { catalogSnapshot } from './snapshot.ts';
+import { tablespacesOf } from './tablespace-records.ts';
 import type { CatalogSequence, CatalogSnapshot, CatalogTable, VirtualRelation } from './types.ts';
 
 export interface Records {
@@ -15,6 +16,8 @@ export interface Records {
   readonly tables: ReadonlyMap<number, DecodedTable>;
   /** By sequenceId. */
   readonly sequences: ReadonlyMap<number, SequenceRecord>;
+  /** By tablespaceId. */
+  readonly tablespaces: ReadonlyMap<number, TablespaceRecord>;
 }
 
 /** Schema of the relations whose rows pgtide computes. */
@@ -90,6 +93,7 @@ export function joinRelations(input: JoinInput): CatalogSnapshot {
     tables,
     sequences,
     virtuals: virtualsOf(relations),
+    tablespaces: tablespacesOf(relations, records.tablespaces),
     names,
     ...(input.formerRelids && { formerRelids: input.formerRelids }),
   });

@@ -6,6 +6,7 @@ export const keys = {
   state: 'catalog/state',
   table: (id: number) => `catalog/table/${String(id).padStart(12, '0')}`,
   sequence: (id: number) => `catalog/sequence/${String(id).padStart(12, '0')}`,
+  tablespace: (id: number) => `catalog/tablespace/${String(id).padStart(12, '0')}`,
   journal: (n: number) => `catalog/journal/${String(n).padStart(12, '0')}`,
 };
 
@@ -25,6 +26,13 @@ export interface SequenceRecord {
   readonly sequenceId: number;
   readonly namespace: string;
   readonly name: string;
+}
+
+export interface TablespaceRecord {
+  readonly tablespaceId: number;
+  readonly name: string;
+  /** As it was given. */
+  readonly location: string;
 }
 
 export interface CatalogLog {

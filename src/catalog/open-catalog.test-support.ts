@@ -30,6 +30,7 @@ export async function openTestCatalog(storage: Storage, dataDir?: string): Promi
     storage,
     // Nothing is left behind that these tests look at.
     recordDrop: () => () => undefined,
+    recordMove: () => () => undefined,
     locks: storage.locks,
     clock: systemClock,
     mirror: {

@@ -76,6 +76,8 @@ export interface MirrorRelation {
   readonly owner: string;
   readonly rowSecurity: boolean;
   readonly forceRowSecurity: boolean;
+  /** OID of its tablespace; 0: the default one. */
+  readonly tablespace: number;
   readonly isPartition: boolean;
   readonly inherits: boolean;
   readonly triggers: number;
@@ -100,7 +102,7 @@ const relationsSql = (which: string): string => `
 select c.oid::text, json_build_object(
   'relid', c.oid::int8, 'rowType', c.reltype::int8, 'namespace', n.nspname, 'name', c.relname, 'kind', c.relkind,
   'persistence', c.relpersistence, 'owner', pg_get_userbyid(c.relowner), 'rowSecurity', c.relrowsecurity,
-  'forceRowSecurity', c.relforcerowsecurity, 'isPartition', c.relispartition,
+  'forceRowSecurity', c.relforcerowsecurity, 'tablespace', c.reltablespace::int8, 'isPartition', c.relispartition,
   'inherits', exists (select from pg_inherits i where i.inhrelid = c.oid or i.inhparent = c.oid),
   'triggers', (select count(*) from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal),
   'rules', (select count(*) from pg_rewrite r where r.ev_class = c.oid and r.rulename <> '_RETURN'),
@@ -134,8 +136,16 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname not in ('pg_catalog', 'information_schema', 'tide') and n.nspname !~ '^pg_(toast|temp)' and c.relkind not in ('i', 'I', 'c', 't') ${which}
 order by c.oid`;
 
+export interface MirrorTablespace {
+  readonly oid: number;
+  readonly name: string;
+  readonly owner: string;
+}
+
 /** The users' relations and the computed ones, by OID. */
 export interface MirrorRelations extends ReadonlyMap<number, ReadRelation> {
+  /** All of them, PostgreSQL's own too. */
+  readonly tablespaces: readonly MirrorTablespace[];
   /** What the next reading is compared with. */
   readonly inventory: Inventory;
 }
@@ -181,6 +191,8 @@ select ${nextXidSql},
       where o.conrelid >= ${firstUserOid})),
   concat_ws('/', (select string_agg(oid::text || nspname, ',' order by oid) from pg_namespace),
     (select string_agg(oid::text || rolname, ',' order by oid) from pg_authid)),
+  (select json_agg(json_build_object('oid', oid::int8, 'name', spcname, 'owner', pg_get_userbyid(spcowner)) order by oid)::text
+    from pg_tablespace),
   (select string_agg(distinct relid::text, ',') from (
     select c.oid from pg_class c where ${young('c')} and c.relkind not in ('i', 'I')
     union all select a.attrelid from pg_attribute a where ${young('a')}
@@ -229,7 +241,8 @@ export async function readRelations(
 ): Promise<MirrorRelations> {
   const since = former?.inventory.nextXid ?? '3';
   const [row] = await mirror.rows(inventorySql(since));
-  const [nextXid, relations, parts, names, young] = (row ?? []).map((text) => text ?? '');
+  const [nextXid, relations, parts, names, spaces, young] = (row ?? []).map((text) => text ?? '');
+  const tablespaces = JSON.parse(spaces!) as MirrorTablespace[];
   const inventory: Inventory = {
     nextXid: nextXid!,
     relations: relations!,
@@ -239,7 +252,7 @@ export async function readRelations(
   const before = former?.inventory;
   if (!changesOnly || former === undefined || before === undefined || before.names !== names) {
     const all = await readWhere(mirror, '', former ?? noRelations);
-    return Object.assign(new Map(all), { inventory });
+    return Object.assign(new Map(all), { inventory, tablespaces });
   }
   const changed = new Set(
     (young ?? '')
@@ -258,7 +271,7 @@ export async function readRelations(
   }
   // A relation that has left for a schema that is not read is in none of the lists: the order is that of a full reading.
   const ordered = [...merged].sort(([a], [b]) => a - b);
-  return Object.assign(new Map(ordered), { inventory });
+  return Object.assign(new Map(ordered), { inventory, tablespaces });
 }
 
 /** Names that printers need: what it names (a letter), OID, name, volatility of a function. */

@@ -4,13 +4,16 @@ import { serverFunctions } from './server-functions.ts';
 import type { MirrorRelations } from './read-mirror.ts';
 import type { VirtualRelation } from './types.ts';
 
+const serverFunctionNames = Object.keys(serverFunctions);
+
 /** What setup.ts makes and every statement relies on, besides the computed relations. */
 const intactSql = `
   select (to_regnamespace('system') is not null and to_regnamespace('tide') is not null
-    and to_regclass('tide.mirror_stamp') is not null
-    and (select count(*) from pg_proc where pronamespace = to_regnamespace('tide')) = ${Object.keys(serverFunctions).length}
+    and to_regclass('tide.mirror_stamp') is not null and to_regclass('tide.tablespace_locations') is not null
+    and (select count(*) from pg_proc where pronamespace = to_regnamespace('tide')
+      and proname = any ('{${serverFunctionNames.join(',')}}')) = ${serverFunctionNames.length}
     and to_regrole('tide_service') is not null
-    and not exists (select from pg_class where relnamespace = to_regnamespace('tide') and relname <> 'mirror_stamp'))::text`;
+    and not exists (select from pg_class where relnamespace = to_regnamespace('tide') and relname not in ('mirror_stamp', 'tablespace_locations')))::text`;
 
 function refuse(what: string): PgError {
   return new PgError(SqlState.insufficientPrivilege, `permission denied for ${what}`, {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { serverFunctionDeclarations } from './server-functions.ts';
+import { sizeFunctionDeclarations } from './size-functions.ts';
+import { tablespaceSetup } from './tablespace-records.ts';
 
 /**
  * What every mirror holds besides the users' objects. The marker functions make `m._seq` resolve by PostgreSQL's attribute
@@ -15,8 +17,10 @@ const builtins: readonly string[] = [
   `create schema tide`,
   `grant usage on schema tide to public`,
   ...serverFunctionDeclarations,
+  ...sizeFunctionDeclarations,
   `create table tide.mirror_stamp (version bigint not null)`,
   `insert into tide.mirror_stamp values (0)`,
+  ...tablespaceSetup,
   `create schema system`,
   `grant usage on schema system to public`,
 ];

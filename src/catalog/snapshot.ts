@@ -1,13 +1,20 @@
 import { linkForeignKeys } from './foreign-keys.ts';
 import type { Names } from './names.ts';
 import { typmodSuffix } from './names.ts';
-import type { CatalogSequence, CatalogSnapshot, CatalogTable, VirtualRelation } from './types.ts';
+import type {
+  CatalogSequence,
+  CatalogSnapshot,
+  CatalogTable,
+  CatalogTablespace,
+  VirtualRelation,
+} from './types.ts';
 
 export interface SnapshotParts {
   readonly version: number;
   readonly tables: readonly CatalogTable[];
   readonly sequences: readonly CatalogSequence[];
   readonly virtuals: readonly VirtualRelation[];
+  readonly tablespaces?: readonly CatalogTablespace[];
   readonly names: Names;
   /** OIDs that relations had earlier in the same transaction, and those of now: plans and deferred checks go by them. */
   readonly formerRelids?: ReadonlyMap<number, number>;
@@ -28,6 +35,7 @@ export function catalogSnapshot(parts: SnapshotParts): CatalogSnapshot {
     tables,
     sequences: parts.sequences,
     virtuals: parts.virtuals,
+    tablespaces: parts.tablespaces ?? [],
     table: (relid: number) => byRelid.get(now(relid)),
     tableByName: (namespace: string, name: string) => byName.get(`${namespace}\0${name}`),
     sequence: (relid: number) => sequences.get(now(relid)),

@@ -61,6 +61,17 @@ export interface CatalogSequence {
   readonly cycle: boolean;
 }
 
+export interface CatalogTablespace {
+  /** In the mirror of this process. */
+  readonly oid: number;
+  /** Never reused; storage goes by it. undefined: PostgreSQL's own, of which pg_default is the data folder. */
+  readonly tablespaceId: number | undefined;
+  readonly name: string;
+  readonly owner: string;
+  /** As it was given; undefined: PostgreSQL's own. */
+  readonly location: string | undefined;
+}
+
 /** A relation whose rows pgtide computes: `system.jobs` and the like. */
 export interface VirtualRelation {
   readonly relid: number;
@@ -82,6 +93,7 @@ export interface CatalogSnapshot {
   readonly tables: readonly CatalogTable[];
   readonly sequences: readonly CatalogSequence[];
   readonly virtuals: readonly VirtualRelation[];
+  readonly tablespaces: readonly CatalogTablespace[];
   /** Names that printers need, by OID; undefined when unknown. Quoted and qualified where PostgreSQL needs it. */
   typeName(oid: number, typmod: number): string | undefined;
   functionName(oid: number): string | undefined;

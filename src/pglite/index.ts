@@ -31,6 +31,6 @@ export {
 } from './frontend-messages.ts';
 export { openPglite } from './handle.ts';
 export type { PgliteHandle, PgliteOptions, PgliteSession, QueryResult } from './handle.ts';
-export { quoteIdentifier, splitIdentifiers } from './session-settings.ts';
+export { quoteIdentifier, quoteLiteral, splitIdentifiers } from './session-settings.ts';
 export type { SessionSettings } from './session-settings.ts';
 export { clusterTemplate } from './template.ts';

@@ -8,7 +8,13 @@ import { uniqueIndexViolation } from '../executor/dml/violations.ts';
 import { planProjection } from '../planner/projection.ts';
 import { quoteIdentifier } from '../pglite/index.ts';
 import type { DdlStatement, TableRecord } from '../sql/index.ts';
-import { ddlLockTargets, isConcurrent, parse as parseStatements } from '../sql/index.ts';
+import {
+  ddlLockTargets,
+  isConcurrent,
+  moveAllStatement,
+  parse as parseStatements,
+  tablespaceStatement,
+} from '../sql/index.ts';
 import type { StorageTransaction } from '../storage/types.ts';
 import { createExecution } from './context.ts';
 import { findTable, openDdlWith } from './ddl-locks.ts';
@@ -20,6 +26,7 @@ import { prepareStatement } from './prepare.ts';
 import { nullsPresent, rowRewriter, violated } from './row-rewriter.ts';
 import { runQuery } from './run-query.ts';
 import type { SessionState, StatementResult } from './state.ts';
+import { ddlSettings, runTablespaceStatement } from './tablespaces.ts';
 import type { Conversions } from './type-changes.ts';
 import { conversionsOf } from './type-changes.ts';
 import { refuseWaitingChecks } from './utility/set-constraints.ts';
@@ -41,12 +48,13 @@ const supportedObjects: ReadonlySet<string> = new Set([
   'constraint',
   'owned',
   'default privileges',
+  'tablespace',
 ]);
 
 const emptyOptions: ReadonlyMap<string, string> = new Map();
 
 /** Objects whose changes are nothing to those who use a table. */
-const lockless: ReadonlySet<string> = new Set(['role', 'user', 'group']);
+const lockless: ReadonlySet<string> = new Set(['role', 'user', 'group', 'tablespace']);
 
 export async function runDdl(
   session: SessionState,
@@ -60,7 +68,8 @@ export async function runDdl(
   const { transaction } = session;
   const { table, drop, alterTable } = statement;
   if (table?.temporary === true) throw notSupported('a temporary table');
-  if (table?.tablespace !== undefined) throw notSupported('TABLESPACE');
+  const tablespace = tablespaceStatement(statement);
+  if (tablespace !== undefined) return runTablespaceStatement(session, statement, tablespace);
   if (isConcurrent(statement.node) && transaction.inBlock) {
     throw new PgError(
       SqlState.activeSqlTransaction,
@@ -71,10 +80,12 @@ export async function runDdl(
   const { ddl, locked } = await openDdlWith(session, ddlLockTargets(statement.node));
   // Those that were waited for may have written: the statement's snapshot comes after.
   const storage = transaction.statement();
-  const settings = session.settings.forPostgres;
+  const settings = ddlSettings(session);
+  const all = moveAllStatement(statement);
 
   let request: DdlRequest = {
-    sql: withoutConcurrently(statement),
+    sql: all?.sql ?? withoutConcurrently(statement),
+    ...(all?.noWait === true ? { noWait: true } : {}),
     settings,
     lockedTables: locked,
     locksTables: !grants && !lockless.has(objectType),
@@ -121,7 +132,9 @@ export async function runDdl(
     const created = transaction.catalog.tables.find(({ stored }) => !ids.has(stored.tableId));
     if (created !== undefined) return fill(session, created, table.inner.text);
   }
-  return { kind: 'done', tag: table?.inner === undefined ? tag : 'CREATE TABLE AS' };
+  if (table?.inner !== undefined) return { kind: 'done', tag: 'CREATE TABLE AS' };
+  // What the mirror answers is of the last statement that it was given.
+  return { kind: 'done', tag: all === undefined ? tag : statement.tag };
 }
 
 /** Tables that were there before and are not as they were: neither their storage ids nor their OIDs need be the same. */

@@ -20,5 +20,7 @@ export type * from './statement.ts';
 export type { TableKind } from './sugar.ts';
 export { qualifySystemColumns } from './system-columns.ts';
 export type { StoredTableLookup } from './system-columns.ts';
+export { moveAllStatement, tablespaceStatement } from './tablespace-statements.ts';
+export type { TablespaceStatement } from './tablespace-statements.ts';
 export { typeChanges } from './type-changes.ts';
 export type { TypeChange } from './type-changes.ts';

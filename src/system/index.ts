@@ -20,6 +20,8 @@ import { locks } from './relations/locks.ts';
 import { namespaces } from './relations/namespaces.ts';
 import { sessions } from './relations/sessions.ts';
 import { settings } from './relations/settings.ts';
+import { storages } from './relations/storages.ts';
+import { stats } from './relations/stats.ts';
 import { tableSchemas } from './relations/table-schemas.ts';
 import { tables } from './relations/tables.ts';
 import { users } from './relations/users.ts';
@@ -37,6 +39,8 @@ const relations: readonly SystemRelation[] = [
   namespaces,
   sessions,
   settings,
+  stats,
+  storages,
   tableSchemas,
   tables,
   users,

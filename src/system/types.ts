@@ -2,10 +2,14 @@ import type { Audit } from '../audit/index.ts';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import type { Jobs } from '../jobs/index.ts';
 import type { LiveQueries } from '../live/index.ts';
+import type { Activity } from '../session/activity.ts';
 import type { Engine, Viewer } from '../session/engine.ts';
 import type { SessionRegistry } from '../session/registry.ts';
 import type { Storage } from '../storage/types.ts';
 import type { Row } from '../types/value.ts';
+import type { DiskUsage } from './disk.ts';
+import type { TableFigures } from './figures.ts';
+import type { ProcessFigures } from './process.ts';
 
 /** The types that computed relations use; PostgreSQL's words for them. */
 export type ColumnType =
@@ -21,13 +25,18 @@ export type ColumnType =
 /** What the relations are computed from. */
 export interface SystemSources {
   readonly catalog: () => CatalogSnapshot;
-  readonly storage: Pick<Storage, 'stats' | 'files' | 'users'> & {
+  readonly storage: Pick<Storage, 'files' | 'metrics' | 'users'> & {
+    readonly locations: Pick<Storage['locations'], 'uses'>;
     readonly locks: Pick<Storage['locks'], 'status' | 'blocking'>;
   };
   readonly jobs: Pick<Jobs, 'list'>;
   readonly sessions: Pick<SessionRegistry, 'list'>;
   readonly live: Pick<LiveQueries, 'list'>;
   readonly audit: Pick<Audit, 'list'>;
+  readonly activity: Activity;
+  readonly figures: Pick<TableFigures, 'of'>;
+  readonly disk: DiskUsage;
+  readonly process: ProcessFigures;
   /** Asked about rights and namespaces, which only PostgreSQL knows. */
   readonly mirror: () => Pick<Engine['mirror'], 'query'>;
   /** The server's options as started with, by name (`dataDir`). */

@@ -22,7 +22,7 @@ import { latestView } from '../txn/reader.ts';
 import { rewriteTable } from '../txn/rewrite-table.ts';
 import type { InternalTransaction } from '../txn/transaction.ts';
 import { beginTransaction } from '../txn/transaction.ts';
-import type { Locations, Storage, StorageTransaction, StoredTable } from '../types.ts';
+import type { Locations, Storage, StorageTransaction } from '../types.ts';
 import type { EngineParts } from './engine.ts';
 import type { FolderLock } from './folder-lock.ts';
 

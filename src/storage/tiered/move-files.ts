@@ -1,0 +1,180 @@
+import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PgError, SqlState, pgEpochUnixMicros } from '../../base/index.ts';
+import { fileChecksum } from '../cold/checksum.ts';
+import type { ManifestEntry } from '../cold/manifest.ts';
+import { encodeManifestEntry } from '../cold/manifest.ts';
+import type { FilePlace } from '../cold/places.ts';
+import type { Engine } from '../engine.ts';
+import { Keyspace, fileKey, scopePrefix, tablePrefix } from '../keys/keyspace.ts';
+import { syncFolder } from '../open/data-folder.ts';
+import { encodeRecord } from '../records.ts';
+import { readScopeRecord, readTableRecord } from '../txn/reader.ts';
+import type { MoveResult, StoredTable } from '../types.ts';
+import { manifestOf } from './cleaning.ts';
+
+/** Files whose new places are listed by one commit. */
+const filesPerCommit = 64;
+/** Files being copied at a time: the threads that do it also sync commits. */
+const copiesInFlightMax = 2;
+
+interface MoveOptions {
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Moved {
+  readonly from: ManifestEntry;
+  readonly to: ManifestEntry;
+}
+
+/**
+ * Moves the table's files that are elsewhere to where its new files go. Each is copied, compared with its checksum, synced and
+ * renamed (until here an orphan that the next start sweeps); a commit lists the new places; then the old files go, once nobody reads
+ * them. Repeats safely: what is there already stays.
+ * @throws XX001 and 58P01 naming a file that is damaged or missing, what writing a file throws, the signal's reason
+ */
+export async function moveFiles(
+  engine: Engine,
+  table: StoredTable,
+  { onProgress, signal }: MoveOptions,
+): Promise<MoveResult> {
+  const place = await engine.places.forTable(table);
+  try {
+    const all = (await manifestOf(engine, table.tableId)).filter(
+      (file) => file.tablespaceId !== table.tablespaceId,
+    );
+    const bytes = all.reduce((sum, file) => sum + file.bytes, 0);
+    const result = { files: 0, bytes: 0 };
+    for (let at = 0; at < all.length; at += filesPerCommit) {
+      const batch = all.slice(at, at + filesPerCommit);
+      const moved = await copyAll(engine, place, batch, signal);
+      await engine.faults('move: before commit');
+      await listMoved(engine, table, moved);
+      await engine.faults('move: committed');
+      await engine.files.condemn(moved.map(({ from }) => from));
+      await engine.faults('move: removed');
+      result.files += moved.length;
+      for (const { from } of moved) result.bytes += from.bytes;
+      onProgress?.(bytes === 0 ? 1 : result.bytes / bytes);
+    }
+    onProgress?.(1);
+    return result;
+  } finally {
+    place.release();
+  }
+}
+
+/** The copies are durable when it resolves; those of a failure are removed. */
+async function copyAll(
+  engine: Engine,
+  place: FilePlace,
+  files: readonly ManifestEntry[],
+  signal: AbortSignal | undefined,
+): Promise<Moved[]> {
+  const moved: Moved[] = [];
+  const left = [...files];
+  const work = async (): Promise<void> => {
+    for (let from = left.shift(); from !== undefined; from = left.shift()) {
+      signal?.throwIfAborted();
+      engine.closing.throwIfAborted();
+      moved.push({ from, to: await copy(engine, place, from) });
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: copiesInFlightMax }, work));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  try {
+    if (failed !== undefined) throw failed.reason;
+    const folders = new Set(moved.map(({ to }) => dirname(join(place.root, to.path))));
+    for (const folder of folders) await syncFolder(folder);
+    return moved;
+  } catch (error) {
+    for (const { to } of moved) {
+      await engine.places.remove(to).catch(() => undefined);
+      await engine.places.removeEmptyFolders(dirname(engine.places.path(to)));
+    }
+    throw error;
+  }
+}
+
+async function copy(engine: Engine, place: FilePlace, from: ManifestEntry): Promise<ManifestEntry> {
+  const unixMs = Number((engine.clock.now() + pgEpochUnixMicros) / 1000n);
+  // A name of its own: the old file may be waiting for its removal still when the table is moved back.
+  const path = place.file(from.userId, unixMs, ++engine.counters.fileId);
+  const target = join(place.root, path);
+  const temporary = `${target}.tmp`;
+  const made = await mkdir(dirname(target), { recursive: true });
+  for (let at = dirname(target); made !== undefined && at !== place.root;) {
+    at = dirname(at);
+    await syncFolder(at);
+  }
+  try {
+    await copyFile(engine.places.path(from), temporary, constants.COPYFILE_FICLONE).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        throw new PgError(
+          SqlState.undefinedFile,
+          `file "${from.path}" of the cold tier is missing`,
+        );
+      },
+    );
+    await engine.faults('move: file copied');
+    const found = await fileChecksum(temporary);
+    if (found.bytes !== from.bytes || found.checksum !== from.checksum)
+      throw new PgError(
+        SqlState.dataCorrupted,
+        `file "${from.path}" is corrupted: wrong checksum`,
+        {
+          detail: `Expected ${from.checksum} over ${from.bytes} bytes, found ${found.checksum} over ${found.bytes}.`,
+        },
+      );
+    const file = await open(temporary, 'r+');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, target);
+    await engine.faults('move: file renamed');
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    await engine.places.removeEmptyFolders(dirname(target));
+    throw error;
+  }
+  const { tablespaceId: _, ...entry } = from;
+  const { tablespaceId } = place;
+  return { ...entry, path, ...(tablespaceId === undefined ? {} : { tablespaceId }) };
+}
+
+/** Lists the new places instead of the old ones, in one commit. */
+async function listMoved(
+  engine: Engine,
+  { tableId }: StoredTable,
+  moved: readonly Moved[],
+): Promise<void> {
+  await engine.sequencer.submit({
+    sync: true,
+    takesSeq: false,
+    write(writer) {
+      const get = (key: Buffer): Buffer | undefined => engine.sequencer.latest(key);
+      for (const { to } of moved)
+        writer.put(
+          fileKey(Keyspace.manifest, tableId, to.userId, to.fileId),
+          encodeManifestEntry(to),
+        );
+      for (const userId of new Set(moved.map(({ to }) => to.userId))) {
+        const scope = readScopeRecord(get, tableId, userId);
+        writer.put(
+          scopePrefix(Keyspace.scope, tableId, userId),
+          encodeRecord({ ...scope, manifestVersion: scope.manifestVersion + 1 }),
+        );
+      }
+      const table = readTableRecord(get, tableId);
+      writer.put(
+        tablePrefix(Keyspace.table, tableId),
+        encodeRecord({ ...table, manifestVersion: table.manifestVersion + 1 }),
+      );
+    },
+  });
+}
