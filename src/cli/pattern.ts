@@ -25,7 +25,9 @@ export function readPattern(text: string): NamePattern {
     } else if (!quoted && character === '.') parts.push('');
     else {
       const wildcard = quoted ? undefined : { '*': '[^]*', '?': '[^]' }[character];
-      const folded = quoted ? character : character.replace(/[\\^$.*+?()[\]{}|]/, '\\$&');
+      const folded = quoted
+        ? character
+        : character.replace(/[A-Z]/, (letter) => letter.toLowerCase());
       parts.push(parts.pop()! + (wildcard ?? literal(folded)));
     }
   }

@@ -1,6 +1,6 @@
 /** The `pgtide` command: its sub-commands, how it reads its arguments, and what it exits with (errors.ts). */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { version } from '../base/version.ts';
 import { ExitCode, reportError } from './errors.ts';
 import { backup } from './backup.ts';
 import { dropTable } from './drop-table.ts';
@@ -11,21 +11,17 @@ import { jobs } from './jobs.ts';
 import { restore } from './restore.ts';
 import { serve } from './serve.ts';
 import { sql } from './sql.ts';
+import { status } from './status.ts';
 import { tables } from './tables.ts';
 import { vacuum } from './vacuum.ts';
 
 const groups: readonly { readonly heading: string; readonly commands: readonly Command[] }[] = [
-  { heading: 'Server:', commands: [serve] },
+  { heading: 'Server:', commands: [serve, status] },
   { heading: 'SQL:', commands: [sql] },
   { heading: 'Tables:', commands: [tables, flush, vacuum, dropTable] },
   { heading: 'Data:', commands: [backup, restore, exportUser, eraseUser] },
   { heading: 'Jobs:', commands: [jobs] },
 ];
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
-}
 
 /** Errors in commander's words and ours look alike, and no command ends the process by itself. */
 function configure(command: Command): void {
@@ -49,7 +45,7 @@ export function createProgram(): Command {
     .description(
       'PostgreSQL to every client; per-user tables, hot rows in LevelDB, cold rows in Parquet',
     )
-    .version(version(), '-V, --version', 'show the version')
+    .version(version, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText(

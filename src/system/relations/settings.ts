@@ -1,3 +1,4 @@
+import { version } from '../../base/version.ts';
 import { ownSettings } from '../../session/settings.ts';
 import type { Row } from '../../types/value.ts';
 import type { SystemRelation } from '../types.ts';
@@ -29,6 +30,6 @@ export const settings: SystemRelation = {
     const server = Object.entries(config)
       .filter(([name]) => viewer.seesAll || !forViewersOfAll.has(name))
       .map(([name, value]): Row => [snakeCase(name), String(value), 'server']);
-    return [...own, ...server];
+    return [...own, ['version', version, 'server'], ...server];
   },
 };
