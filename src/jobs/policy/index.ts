@@ -2,7 +2,7 @@
  * policy: flushes tables by themselves, as their option `flush_policy` says (catalog/flush-policy.ts).
  *
  * Commits tell which tables, and whose rows, have changed; a moment later those are judged by the storage's own counts of hot rows
- * (decide.ts), and what is due is flushed as a job. One flush of a table at a time (watch.ts). Where no table has a policy nothing
+ * (row-counter.ts), and what is due is flushed as a job. One flush of a table at a time (watch.ts). Where no table has a policy nothing
  * listens; where nothing is written nothing runs.
  *
  * Debugging: each flush is a job (`system.jobs`), whose params name the users.
@@ -13,11 +13,11 @@ import type { CatalogTable } from '../../catalog/types.ts';
 import { userOfRowKey } from '../../storage/index.ts';
 import type { CommitEvent, Storage, StoredTable } from '../../storage/types.ts';
 import type { Jobs, JobsLog } from '../types.ts';
-import type { SetTimer, Watch } from './watch.ts';
+import type { Due, SetTimer, Watch } from './watch.ts';
 import { createWatch } from './watch.ts';
 
 export interface FlushPoliciesOptions {
-  readonly storage: Pick<Storage, 'onCommit' | 'hotRowCounts'>;
+  readonly storage: Pick<Storage, 'onCommit' | 'countHotRows'>;
   readonly jobs: Pick<Jobs, 'run'>;
   readonly clock: Clock;
   readonly log: JobsLog;
@@ -47,9 +47,9 @@ export function createFlushPolicies(options: FlushPoliciesOptions): FlushPolicie
   const watchOptions = {
     clock,
     setTimer,
-    counts: (table: StoredTable) => storage.hotRowCounts(table),
-    flush: async (table: StoredTable, { users }: { users: readonly string[] | 'all' }) => {
-      const params = users === 'all' ? null : { users };
+    count: (table: StoredTable, users?: readonly string[]) => storage.countHotRows(table, users),
+    flush: async (table: StoredTable, due: Due) => {
+      const params = due === 'all' ? null : { users: due };
       const { job } = await jobs.run('flush', { table, params });
       return (job.result as { readonly rows_flushed: number }).rows_flushed;
     },
@@ -66,10 +66,10 @@ export function createFlushPolicies(options: FlushPoliciesOptions): FlushPolicie
       const known = watches.get(tableId);
       if (known === undefined) continue;
       const { watch, stored } = known;
-      if (stored.kind !== 'user') watch.touched([]);
-      else watch.touched([...new Set(rows.map(({ key }) => userOfRowKey(key)))]);
+      if (stored.kind !== 'user') watch.wrote('', rows.length);
+      else for (const { key } of rows) watch.wrote(userOfRowKey(key), 1);
     }
-    for (const tableId of unlisted) watches.get(tableId)?.watch.touched(undefined);
+    for (const tableId of unlisted) watches.get(tableId)?.watch.wrote(undefined, 0);
   }
 
   function forget(tableId: number): void {

@@ -2,9 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { manualClock } from '../../base/index.ts';
 import type { FlushPolicy } from '../../catalog/flush-policy.ts';
 import { testTable } from '../../storage/testing.ts';
-import { usersPerFlushMax } from './decide.ts';
 import type { Watch } from './watch.ts';
-import { createWatch } from './watch.ts';
+import { createWatch, usersPerFlushMax } from './watch.ts';
 
 const shared = testTable({ tableId: 1, name: 'rooms', columns: { id: 20 } });
 const ofUsers = testTable({ tableId: 2, name: 'messages', kind: 'user', columns: { id: 20 } });
@@ -14,7 +13,10 @@ let hot = new Map<string, number>();
 let flushed: (readonly string[] | 'all')[] = [];
 let failing = 0;
 let stuck = false;
+let onCount: (() => void) | undefined;
+let onFlush: (() => void) | undefined;
 let errors = 0;
+let counts: (number | undefined)[] = [];
 let timers: { at: number; then: () => void }[] = [];
 let watch: Watch;
 
@@ -25,6 +27,7 @@ beforeEach(() => {
   failing = 0;
   stuck = false;
   errors = 0;
+  counts = [];
   timers = [];
 });
 
@@ -38,18 +41,24 @@ function start(table: typeof shared, policy: FlushPolicy): void {
         timers.push(timer);
         return () => void timers.splice(timers.indexOf(timer), 1);
       },
-      counts: async () => ({
-        total: [...hot.values()].reduce((sum, n) => sum + n, 0),
-        ofUser: (userId) => hot.get(userId) ?? 0,
-        users: () => hot.keys(),
-      }),
-      flush: async (_, { users }) => {
+      count: async (_, users) => {
+        counts.push(users?.length);
+        const counted = new Map(
+          [...hot].filter(([userId]) => users === undefined || users.includes(userId)),
+        );
+        onCount?.();
+        onCount = undefined;
+        return counted;
+      },
+      flush: async (_, users) => {
         if (failing-- > 0) throw new Error('disk full');
         flushed.push(users);
         if (stuck) return 0;
         const before = [...hot.values()].reduce((sum, n) => sum + n, 0);
         if (users === 'all') hot.clear();
         else for (const userId of users) hot.delete(userId);
+        onFlush?.();
+        onFlush = undefined;
         return before;
       },
       onError: () => void errors++,
@@ -73,7 +82,7 @@ async function pass(ms: number): Promise<void> {
 
 function write(userId: string, rows: number): void {
   hot.set(userId, (hot.get(userId) ?? 0) + rows);
-  watch.touched([userId]);
+  watch.wrote(userId, rows);
 }
 
 describe('rows', () => {
@@ -104,7 +113,8 @@ describe('rows', () => {
     for (let i = 0; i < 11; i++) write(`u${i}`, 9);
     await pass(1000);
     expect(flushed).toEqual([]);
-    write('u99', 1);
+    // A table is judged at the latest when a tenth of its limit has come on top.
+    write('u99', 10);
     await pass(1000);
     expect(flushed).toEqual(['all']);
   });
@@ -188,6 +198,50 @@ test('another policy counts at once', async () => {
   watch.become(ofUsers, { rows: 50 });
   await pass(1000);
   expect(flushed).toEqual([['ann']]);
+});
+
+test('rows that are written again and again are counted seldom', async () => {
+  start(ofUsers, { rows: 100 });
+  await pass(1000);
+  write('ann', 90);
+  for (let i = 0; i < 200; i++) {
+    watch.wrote('ann', 1);
+    await pass(200);
+  }
+  expect(flushed).toEqual([]);
+  expect(counts.length).toBeLessThan(25);
+  write('ann', 10);
+  write('ann', 10);
+  await pass(200);
+  expect(flushed).toEqual([['ann']]);
+});
+
+test('a bulk load is counted', async () => {
+  start(ofUsers, { rows: 100 });
+  await pass(1000);
+  hot.set('ann', 5000);
+  watch.wrote(undefined, 0);
+  await pass(200);
+  expect(flushed).toEqual([['ann']]);
+  expect(counts).toEqual([undefined, undefined]);
+});
+
+test('a bulk load while rows are counted, or flushed, is not forgotten', async () => {
+  start(ofUsers, { rows: 100 });
+  hot.set('bob', 150);
+  onCount = () => {
+    hot.set('ann', 5000);
+    watch.wrote(undefined, 0);
+  };
+  await pass(200);
+  expect(flushed.flat().toSorted()).toEqual(['ann', 'bob']);
+  onFlush = () => {
+    hot.set('cid', 5000);
+    watch.wrote(undefined, 0);
+  };
+  write('bob', 120);
+  await pass(200);
+  expect(flushed.flat()).toContain('cid');
 });
 
 test('nothing runs after the end', async () => {

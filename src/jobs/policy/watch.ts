@@ -1,15 +1,18 @@
 import type { Clock } from '../../base/index.ts';
 import type { FlushPolicy } from '../../catalog/flush-policy.ts';
 import type { StoredTable } from '../../storage/types.ts';
-import type { Due, HotRowCounts } from './decide.ts';
-import { dueFlush } from './decide.ts';
+import type { CountRows } from './row-counter.ts';
+import { createRowCounter } from './row-counter.ts';
 
 /** After a commit: the commits that come together are judged together. */
 const checkDelayMs = 100;
-/** Users whose changes are remembered one by one; beyond that all are judged. */
-const touchedUsersMax = 10_000;
+/** Users of one flush at most; the next one takes the others. */
+export const usersPerFlushMax = 1000;
 /** Waits after failed flushes: doubled from the least to the most. */
 const failureWaitMs = { least: 1000, most: 300_000 };
+
+/** Whose rows are to be flushed. */
+export type Due = readonly string[] | 'all';
 
 /** One-shot timers; the function returned calls it off. */
 export type SetTimer = (ms: number, then: () => void) => () => void;
@@ -17,7 +20,7 @@ export type SetTimer = (ms: number, then: () => void) => () => void;
 export interface WatchOptions {
   readonly clock: Clock;
   readonly setTimer: SetTimer;
-  readonly counts: (table: StoredTable) => Promise<HotRowCounts>;
+  readonly count: (table: StoredTable, ...users: Parameters<CountRows>) => ReturnType<CountRows>;
   /** Flushes as a job; how many rows were moved. Rejects when that has failed, which it has reported itself. */
   readonly flush: (table: StoredTable, due: Due) => Promise<number>;
   /** What keeps a table from being judged. */
@@ -28,17 +31,17 @@ export interface WatchOptions {
 export interface Watch {
   /** The table or its policy is another; what is known of its rows stays. */
   become(table: StoredTable, policy: FlushPolicy): void;
-  /** A commit has changed rows; undefined: of whom is not known. */
-  touched(users: readonly string[] | undefined): void;
+  /** A commit has written so many rows of a user ('' in shared tables); undefined: of whom and how many is not known. */
+  wrote(userId: string | undefined, rows: number): void;
   close(): void;
 }
 
 export function createWatch(
   first: { readonly table: StoredTable; readonly policy: FlushPolicy },
-  { clock, setTimer, counts, flush, onError }: WatchOptions,
+  { clock, setTimer, count, flush, onError }: WatchOptions,
 ): Watch {
   let { table, policy } = first;
-  let touched: Set<string> | 'all' = 'all';
+  const counter = createRowCounter((users) => count(table, users));
   let hotSince: bigint | undefined;
   let failures = 0;
   let working = false;
@@ -81,50 +84,42 @@ export function createWatch(
   }
 
   async function step(): Promise<void> {
-    const judging = touched;
-    touched = new Set();
+    if (!counter.mayBeHot) {
+      hotSince = undefined;
+      return;
+    }
+    hotSince ??= clock.now();
+    const due = await dueNow(clock.now() - hotSince);
+    if (closed) return;
+    if (due === undefined) {
+      const { intervalMicros } = policy;
+      if (!counter.mayBeHot) hotSince = undefined;
+      if (intervalMicros === undefined || hotSince === undefined) return;
+      checkIn(Number((hotSince + intervalMicros - clock.now()) / 1000n) + 1);
+      return;
+    }
+    if (due === 'all') hotSince = undefined;
+    counter.flushing(due);
     try {
-      const known = await counts(table);
-      if (closed) return;
-      if (known.total === 0) {
-        hotSince = undefined;
-        return;
-      }
-      hotSince ??= clock.now();
-      const due = dueFlush({
-        policy,
-        isUserTable: table.kind === 'user',
-        counts: known,
-        touched: judging === 'all' ? known.users() : judging,
-        hotForMicros: clock.now() - hotSince,
-      });
-      if (due === undefined) {
-        const { intervalMicros } = policy;
-        if (intervalMicros === undefined) return;
-        checkIn(Number((hotSince + intervalMicros - clock.now()) / 1000n) + 1);
-        return;
-      }
-      if (due.users === 'all') hotSince = undefined;
       const moved = await flush(table, due);
       failures = 0;
-      // What no file can carry stays hot, and is not due before something else has changed.
-      if (moved === 0) return;
-      // Rows that came meanwhile, and users beyond those of one flush.
-      again = true;
-      touchAll(judging);
+      // Rows that came meanwhile. What no file can carry stays hot, and is not due before something else is written.
+      if (moved > 0) again = true;
     } catch (error) {
-      touchAll(judging);
+      counter.forget();
       throw error;
     }
   }
 
-  function touchAll(users: Iterable<string> | 'all'): void {
-    if (users === 'all' || touched === 'all') {
-      touched = 'all';
-      return;
-    }
-    for (const userId of users) touched.add(userId);
-    if (touched.size > touchedUsersMax) touched = 'all';
+  async function dueNow(hotForMicros: bigint): Promise<Due | undefined> {
+    const { intervalMicros } = policy;
+    if (intervalMicros !== undefined && hotForMicros >= intervalMicros) return 'all';
+    const reached = await counter.reached(policy);
+    if (reached === 'all') return 'all';
+    if (reached.length === 0) return undefined;
+    if (table.kind !== 'user') return 'all';
+    counter.postpone(reached.slice(usersPerFlushMax));
+    return reached.slice(0, usersPerFlushMax);
   }
 
   checkIn(checkDelayMs);
@@ -132,11 +127,11 @@ export function createWatch(
     become(nextTable, nextPolicy) {
       table = nextTable;
       policy = nextPolicy;
-      touchAll('all');
+      counter.forget();
       checkIn(checkDelayMs);
     },
-    touched(users) {
-      touchAll(users ?? 'all');
+    wrote(userId, rows) {
+      counter.wrote(userId, rows);
       hotSince ??= clock.now();
       if (failures === 0) checkIn(checkDelayMs);
     },

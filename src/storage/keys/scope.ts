@@ -27,6 +27,11 @@ export function scopeLength(key: Uint8Array, from: number): number {
   assert(false, 'a key without the end of its scope');
 }
 
+/** Whose row it is, by a key as CommitEvent has it: without the table, '' in shared tables. */
+export function userOfRowKey(key: Uint8Array): string {
+  return decodeScope(key, 0, scopeLength(key, 0));
+}
+
 export function decodeScope(key: Uint8Array, from: number, end: number): string {
   const body = Buffer.from(key.subarray(from, end - 2));
   if (!body.includes(0)) return body.toString('utf8');
