@@ -9,14 +9,18 @@ import { auditKey, statementCharactersMax } from './record.ts';
 let folder: TestFolder;
 let storage: Storage;
 let audit: Audit;
-const failures: object[] = [];
+let failure: unknown;
 const day = 86_400_000_000n;
 
 const open = async (retentionDays: number): Promise<Audit> =>
   openAudit({
     storage,
     clock: folder.clock,
-    log: { error: (fields) => failures.push(fields) },
+    log: {
+      error: (fields) => {
+        failure = fields;
+      },
+    },
     retentionDays,
   });
 
@@ -29,7 +33,8 @@ afterEach(async () => {
   await audit.close();
   await storage.close();
   folder.remove();
-  expect(failures).toEqual([]);
+  if (failure !== undefined)
+    throw new Error('the audit log could not be written', { cause: failure });
 });
 
 const event = (action: string): AuditEvent => ({

@@ -58,6 +58,8 @@ export interface Duckdb {
   /** A connection of one's own until it is released. */
   acquire(): Promise<DuckDBConnection>;
   release(connection: DuckDBConnection): void;
+  /** Bytes that it holds in memory. */
+  memoryBytes(): Promise<number>;
   close(): void;
 }
 
@@ -83,7 +85,7 @@ export async function openDuckdb(options: DuckdbOptions = {}): Promise<Duckdb> {
   await first.run(`SET GLOBAL TimeZone = 'UTC'`);
   await first.run(`SET GLOBAL preserve_insertion_order = ${options.keepsOrder === true}`);
   idle.push(first);
-  return {
+  const self: Duckdb = {
     async acquire() {
       assert(!closed, 'DuckDB is open while it is used');
       const connection = idle.pop() ?? (await instance.connect());
@@ -95,10 +97,22 @@ export async function openDuckdb(options: DuckdbOptions = {}): Promise<Duckdb> {
       if (closed || idle.length >= idleConnectionsMax) connection.closeSync();
       else idle.push(connection);
     },
+    async memoryBytes() {
+      const connection = await self.acquire();
+      try {
+        const result = await connection.runAndReadAll(
+          'SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()',
+        );
+        return Number(result.getRows()[0]?.[0] ?? 0);
+      } finally {
+        self.release(connection);
+      }
+    },
     close() {
       closed = true;
       for (const connection of idle.splice(0)) connection.closeSync();
       if (borrowed.size === 0) instance.closeSync();
     },
   };
+  return self;
 }

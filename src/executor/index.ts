@@ -25,6 +25,8 @@ export interface ExecutorOptions {
 export function createExecutors(options: ExecutorOptions): {
   readonly executors: Executors;
   readonly support: ExecutorSupport;
+  /** Bytes that the columnar executor's DuckDB holds; undefined: it has not been needed yet. */
+  readonly columnarMemory: () => Promise<number | undefined>;
   readonly close: () => Promise<void>;
 } {
   let opening: Promise<Duckdb> | undefined;
@@ -49,6 +51,7 @@ export function createExecutors(options: ExecutorOptions): {
       postgres: postgresSupports,
       split: splitQuery,
     },
+    columnarMemory: async () => (await opening)?.memoryBytes(),
     close: async () => {
       columnar.close();
       (await opening)?.close();

@@ -10,6 +10,9 @@ import type { LiveQueries } from '../live/index.ts';
 import type { PgliteHandle, PgliteSession } from '../pglite/index.ts';
 import type { ExecutorSupport } from '../planner/plan-select.ts';
 import type { Storage } from '../storage/types.ts';
+import type { DiskUsage } from '../system/disk.ts';
+import type { TableFigures } from '../system/figures.ts';
+import type { Activity } from './activity.ts';
 import type { SessionRegistry } from './registry.ts';
 
 /** Rows of a computed relation as one session may see them. */
@@ -45,6 +48,9 @@ export interface Engine {
   readonly sessions: SessionRegistry;
   readonly live: LiveQueries;
   readonly audit: Audit;
+  readonly activity: Activity;
+  readonly figures: TableFigures;
+  readonly disk: DiskUsage;
   /** Statements at least this long are logged with their text, milliseconds; -1: none. */
   readonly logMinDurationStatementMs: number;
   readonly materializeLimitRows: number;

@@ -2,6 +2,7 @@ import { PgError, SqlState, notSupported } from '../base/index.ts';
 import type { Analyzed, Expr, Query } from '../analyzer/tree.ts';
 import { serverFunctions } from '../catalog/server-functions.ts';
 import type { ServerFunctionName } from '../catalog/server-functions.ts';
+import { sizeFunctions } from '../catalog/size-functions.ts';
 import type { CatalogSnapshot } from '../catalog/types.ts';
 import type { SelectPlan } from '../planner/nodes.ts';
 import type { DmlPlan } from '../planner/plan-dml.ts';
@@ -18,7 +19,12 @@ export type Planned =
   | { readonly kind: 'select'; readonly plan: SelectPlan }
   | { readonly kind: 'dml'; readonly plan: DmlPlan }
   /** Reads no stored table and is nothing that our executors know: PostgreSQL runs the text as it is. */
-  | { readonly kind: 'verbatim'; readonly instance: 'mirror' | 'fallback' }
+  | {
+      readonly kind: 'verbatim';
+      readonly instance: 'mirror' | 'fallback';
+      /** It asks for sizes or row counts of relations: PostgreSQL is told those of stored tables. */
+      readonly figures: boolean;
+    }
   /** SELECT set_config(…): the arguments of each call. */
   | { readonly kind: 'setConfig'; readonly plan: SelectPlan }
   /** SELECT pg_sleep(…). */
@@ -70,22 +76,26 @@ export function planStatement(
   if (query.commandType !== 'select') {
     refuseSettingAndReading(query, catalog);
     refuseFunctions(query, catalog);
+    refuseSizes(query, catalog);
     return { kind: 'dml', plan: planDml(query, catalog, support) };
   }
   // Where no table is read the fallback would run it, and lose what it writes.
   if (query.hasModifyingCTE) throw notSupported('data-modifying WITH');
   const config = onlyCallsOf(query, 'pg_catalog.set_config', catalog);
   if (config !== undefined) {
+    refuseSizes(query, catalog);
     return { kind: 'setConfig', plan: planSelect(selectOf(query, config), catalog, support) };
   }
   refuseSettingAndReading(query, catalog);
   const sleep = onlyCallsOf(query, 'pg_catalog.pg_sleep', catalog);
   if (sleep?.length === 1) {
+    refuseSizes(query, catalog);
     return { kind: 'sleep', plan: planSelect(selectOf(query, sleep), catalog, support) };
   }
   const called = serverFunctionIn(query, catalog);
   if (called !== undefined) {
     const { name, args, composite } = called;
+    refuseSizes(query, catalog);
     const withoutFrom = { ...query, rtable: [], jointree: noFrom };
     const plan = planSelect(selectOf(withoutFrom, args.map(asOid)), catalog, support);
     return { kind: 'serverFunction', name, plan, composite };
@@ -94,7 +104,9 @@ export function planStatement(
   const plan = planSelect(query, catalog, support);
   if (plan.scans.size === 0 && plan.rowSources.length === 0) {
     if (!plan.usesCatalog && plan.support.row === undefined) return { kind: 'select', plan };
+    const figures = sizeFunctionIn(query, catalog) !== undefined;
     if (plan.calls !== undefined && !plan.usesCatalog && plan.support.postgres === undefined) {
+      refuseSizes(query, catalog);
       return { kind: 'select', plan };
     }
     const own = ownFunctionIn(query, catalog);
@@ -104,13 +116,15 @@ export function planStatement(
         hint: `Call ${own}() in a statement of its own.`,
       });
     }
-    const facts = !plan.usesCatalog && asksForFacts(query, catalog);
+    const facts = !plan.usesCatalog && !figures && asksForFacts(query, catalog);
     if (facts && plan.support.postgres === undefined) return { kind: 'select', plan };
     return {
       kind: 'verbatim',
-      instance: plan.usesCatalog || isBrief(query) ? 'mirror' : 'fallback',
+      instance: plan.usesCatalog || figures || isBrief(query) ? 'mirror' : 'fallback',
+      figures,
     };
   }
+  refuseSizes(query, catalog);
   if (plan.usesCatalog) {
     throw notSupported('a query over both stored tables and PostgreSQL’s catalog');
   }
@@ -186,6 +200,25 @@ function refuseSettingAndReading(query: Query, catalog: CatalogSnapshot): void {
   });
   if (names.has('pg_catalog.set_config') && names.has('pg_catalog.current_setting'))
     throw notSupported('set_config() and current_setting() in one statement');
+}
+
+function sizeFunctionIn(query: Query, catalog: CatalogSnapshot): string | undefined {
+  let found: string | undefined;
+  walk(query, (expr) => {
+    if (expr.kind !== 'func') return;
+    const name = catalog.functionName(expr.funcId)?.replace(/^pg_catalog\./, '');
+    if (name !== undefined && sizeFunctions.has(name)) found ??= name;
+  });
+  return found;
+}
+
+/** Sizes are told to the PostgreSQL that has the catalog, and only for queries; everything else runs elsewhere. */
+function refuseSizes(query: Query, catalog: CatalogSnapshot): void {
+  const name = sizeFunctionIn(query, catalog);
+  if (name === undefined) return;
+  throw notSupported(`function ${name}() in this statement`, {
+    hint: `Call ${name}() in a statement of its own.`,
+  });
 }
 
 /** Functions that would act on, or tell of, the PostgreSQL inside instead of pgtide. */

@@ -15,6 +15,7 @@ import { lockTables, lockTablesNow, tablesAreFree, tableUses } from './lock-tabl
 import { mirrorOf } from './mirror-access.ts';
 import type { Planned } from './planned.ts';
 import type { PgliteSession } from '../pglite/index.ts';
+import { figureSettings } from './figures.ts';
 import { freshPlan, validPlan } from './prepare.ts';
 import { refuseRowLocks } from './row-locks.ts';
 import { runVerbatim } from './run-verbatim.ts';
@@ -144,7 +145,12 @@ export async function runQuery(
       return dmlResult(prepared, planned.plan.kind, result);
     }
     case 'verbatim': {
-      const { engine, settings } = session;
+      const { engine } = session;
+      engine.activity.verbatim++;
+      const { forPostgres } = session.settings;
+      const settings = planned.figures
+        ? new Map([...forPostgres, ...(await figureSettings(session))])
+        : forPostgres;
       const run = (postgres: PgliteSession): ReturnType<typeof runVerbatim> =>
         runVerbatim(
           postgres,
@@ -152,7 +158,7 @@ export async function runQuery(
           prepared.paramTypes,
           input.raw,
           input.resultFormats,
-          settings.forPostgres,
+          settings,
         );
       const result =
         planned.instance === 'mirror'

@@ -172,6 +172,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
   const reportSettings = settingsReporter(parts.defaults);
   reportSettings(state, writer);
 
+  engine.activity.connections++;
   engine.sessions.add(processId, () => ({
     processId,
     user: client.user,
@@ -281,6 +282,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     beginStatement: (text) => {
       busy = true;
       queryText = text;
+      engine.activity.statements++;
       queryTag = '';
       if (controller.signal.aborted) controller = new AbortController();
       state.statementTime = engine.clock.now();
@@ -373,6 +375,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
         engine.log.error({ err: error, pid: processId, statement: queryText }, what);
       }
       core.copying = undefined;
+      engine.activity.errors++;
       if (error instanceof PgError) auditDenied(state, error, queryTag || firstWord(queryText));
       try {
         await transaction.fail();

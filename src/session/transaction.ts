@@ -112,6 +112,7 @@ export function createTransaction(
   };
 
   const finish = (committed: boolean): void => {
+    if (state !== 'none') engine.activity[committed ? 'commits' : 'rollbacks']++;
     state = 'none';
     storage = undefined;
     ddl = undefined;

@@ -5,10 +5,11 @@ import type { JobRecord } from '../jobs/index.ts';
 import { clusterTemplate, openPglite } from '../pglite/index.ts';
 import type { PgliteHandle } from '../pglite/index.ts';
 import type { Viewer } from '../session/engine.ts';
+import { createActivity } from '../session/activity.ts';
 import { createLockManager, exclusive, rowModes, tableModes } from '../locks/index.ts';
 import { keyText } from '../storage/keys/buffer.ts';
 import { Keyspace, inKeyspace } from '../storage/keys/keyspace.ts';
-import type { ManifestFile, StoredTable } from '../storage/types.ts';
+import type { ManifestFile, StorageStats, StoredTable } from '../storage/types.ts';
 import { testTable } from '../storage/testing.ts';
 import type { Row } from '../types/value.ts';
 import { systemRelations, virtualNames, virtualRows } from './index.ts';
@@ -94,6 +95,38 @@ const session = {
   query: "select 'secret of bob'",
 } as const;
 
+const tableStats: StorageStats = {
+  hotRows: 10,
+  hotDeletedRows: 2,
+  hotBytes: 1000,
+  indexBytes: new Map([
+    [1, 30],
+    [2, 12],
+  ]),
+  coldRows: 5,
+  coldDeletedRows: 1,
+  coldBytes: 500,
+  files: 1,
+  supersededKeys: 4,
+  metadataBytes: 77,
+  users: 2,
+};
+
+const metrics = {
+  lastSeq: 99,
+  groups: { written: 5, synced: 4, members: 9, membersMax: 3, bytes: 1234 },
+  hotMemoryBytes: 4096,
+  duckdbMemoryBytes: undefined,
+};
+
+const diskFigures = {
+  hotBytes: 100,
+  coldBytes: 500,
+  coldFiles: 1,
+  mirrorBytes: 50,
+  totalBytes: 650,
+};
+
 const liveQuery = {
   queryId: 1n,
   processId: 1,
@@ -136,18 +169,41 @@ locks.tryAcquire(ofReader, 'advisory', '5,0,7,1', exclusive);
 void locks.acquire(ofReader, 'relation', 2, tableModes.accessExclusive);
 
 function read(name: string, viewer: Viewer): Promise<readonly Row[]> {
-  const catalog = { tables, typeName: () => 'bigint' } as unknown as CatalogSnapshot;
+  const tablespaces = [{ name: 'pg_default', owner: 'postgres' }];
+  const catalog = { tables, tablespaces, typeName: () => 'bigint' } as unknown as CatalogSnapshot;
   const rows = virtualRows({
     catalog: () => catalog,
     mirror: () => mirror,
     storage: {
-      stats: async () => ({ hotRows: 10, coldRows: 5, coldBytes: 500, files: 1 }),
+      metrics: async () => metrics,
+      locations: {
+        uses: async () =>
+          new Map([[undefined, { tableIds: new Set([1, 2]), files: 3, bytes: 1500 }]]),
+      },
       files: async (tableId) =>
         tableId === 2 ? [file(2, '')] : [file(tableId!, 'ann'), file(tableId!, 'bobby')],
       users: async () => ['ann', 'bobby'],
       locks,
     },
     jobs: { list: () => [job, { ...job, jobId: 2n, tableId: 99, tableName: 'dropped' }] },
+    activity: { ...createActivity(), commits: 7 },
+    figures: {
+      of: async (asked) =>
+        new Map(
+          asked
+            .filter(({ tableId }) => tableId !== 3)
+            .map(({ tableId }) => [tableId, { stats: tableStats, measuredAt: 9n }]),
+        ),
+    },
+    disk: { measure: async () => diskFigures },
+    process: {
+      startedAt: 1_000_000n,
+      startUpMs: 12,
+      now: () => 3_000_000n,
+      memory: () => ({ rss: 1, heapUsed: 2, external: 3 }),
+      eventLoop: () => ({ p50Ms: 0, p99Ms: 1, maxMs: 2 }),
+      columnarMemory: async () => undefined,
+    },
     live: { list: () => [liveQuery, { ...liveQuery, queryId: 2n, userId: 'bob' }] },
     audit: { list: async () => [auditEntry, { ...auditEntry, auditId: 2n, userId: 'bob' }] },
     sessions: { list: () => [{ ...session, processId: 2, user: 'owner' }, session] },
@@ -193,19 +249,18 @@ describe('tables', () => {
   });
 
   test('tell how much all users have to the owner only', async () => {
-    expect((await read('tables', owner))[0]).toEqual([
-      'chat',
-      'messages',
-      'user',
-      1n,
-      'owner',
-      10n,
-      5n,
-      500n,
-      1n,
-      '{"type": "user"}',
-    ]);
-    expect(await column('tables', reader, 5)).toEqual([null, 10n]);
+    expect(tables.find(({ stored }) => stored.name === 'messages')?.options.size).toBe(1);
+    const flushed = 3n;
+    const messages = ['chat', 'messages', 'user', 1n, 'owner', 1, null];
+    const figures = [10n, 5n, 3n, 4n, 2n, 1n, 1000n, 42n, 77n, 500n, 9n, flushed, null, null];
+    const [first, second, third] = await read('tables', owner);
+    expect(first).toEqual([...messages, ...figures, '{"type": "user"}']);
+    expect(second?.slice(7, 12)).toEqual([10n, 5n, 3n, 4n, null]);
+    // Never counted yet.
+    expect(third?.slice(7, 19)).toEqual(third?.slice(7, 19).map(() => null));
+    const [hidden, shared] = await read('tables', reader);
+    expect(hidden?.slice(7, 21)).toEqual(hidden?.slice(7, 21).map(() => null));
+    expect(shared?.[7]).toBe(10n);
   });
 
   test('have their layouts in table_schemas', async () => {
@@ -296,6 +351,33 @@ test('live queries and audit entries are of one role and user id', async () => {
   expect(entry?.slice(0, 5)).toEqual([1n, 6n, 'schema', 'DROP TABLE', 'reader']);
   expect(more).toEqual([]);
   expect(await read('audit_log', stranger)).toEqual([]);
+});
+
+test('stats are for those who see all, but since when the server runs', async () => {
+  const named = new Map((await read('stats', all)).map(([name, value]) => [name, value]));
+  expect(Object.fromEntries(named)).toMatchObject({
+    started_at: 946_684_801,
+    uptime: 2,
+    start_up: 12,
+    commits: 7,
+    last_seq: 99,
+    group_commit_members_max: 3,
+    hot_store_bytes: 100,
+    duckdb_columnar_memory: null,
+    jobs_flush_completed: 2,
+    flush_rows: 10,
+    event_loop_delay_p99: 1,
+  });
+  expect(await column('stats', reader, 0)).toEqual(['started_at', 'start_up', 'uptime']);
+});
+
+test('storages count the tables that one may know of', async () => {
+  const [row] = await read('storages', all);
+  expect(row?.slice(2)).toEqual(['postgres', 3n, 3n, 1500n]);
+  expect(row?.[1]).toMatch(/^\/data\/cold\//);
+  expect(await read('storages', reader)).toEqual([
+    ['pg_default', null, 'postgres', 2n, null, null],
+  ]);
 });
 
 test('settings tell where the data is only to those who see all', async () => {

@@ -1,6 +1,7 @@
 import { PgError, SqlState } from '../../base/index.ts';
 import type { CatalogTable } from '../../catalog/types.ts';
 import type { UtilityStatement } from '../../sql/index.ts';
+import { tellRowCount } from '../figures.ts';
 import { mirrorOf } from '../mirror-access.ts';
 import { inSource, relidOf } from '../names.ts';
 import type { SessionState, StatementResult } from '../state.ts';
@@ -49,7 +50,8 @@ export async function maintain(
     if (!verbose) return;
     session.notice({ severity: 'INFO', code: SqlState.successfulCompletion, message });
   };
-  for (const { stored } of await maintained(session, statement)) {
+  for (const table of await maintained(session, statement)) {
+    const { stored } = table;
     session.signal.throwIfAborted();
     const name = `${stored.namespace}.${stored.name}`;
     if (vacuums) {
@@ -57,9 +59,15 @@ export async function maintain(
       await engine.storage.vacuum(stored);
       tell(`finished vacuuming "${session.client.database}.${name}"`);
     }
-    if (!analyzes) continue;
+    if (!analyzes) {
+      const known = (await engine.figures.of([stored])).get(stored.tableId);
+      await tellRowCount(session, table, known?.stats);
+      continue;
+    }
     tell(`analyzing "${name}"`);
-    const { hotRows, coldRows, files } = await engine.storage.stats(stored);
+    const { stats } = await engine.figures.measure(stored);
+    await tellRowCount(session, table, stats);
+    const { hotRows, coldRows, files } = stats;
     tell(`"${stored.name}": ${hotRows} hot rows, ${coldRows} rows in ${files} files`);
   }
   return { kind: 'done', tag };

@@ -6,6 +6,8 @@ export type { Duckdb, DuckDBVector } from '../../duckdb/index.ts';
 /** The DuckDB that writes and reads files; opened when first needed. */
 export interface FilesDuckdb {
   open(): Promise<Duckdb>;
+  /** Undefined: it is not open. */
+  memoryBytes(): Promise<number | undefined>;
   close(): Promise<void>;
 }
 
@@ -14,6 +16,7 @@ export function filesDuckdb(tempDirectory: string, memoryBytesMax: number): File
   let opening: Promise<Duckdb> | undefined;
   return {
     open: () => (opening ??= openDuckdb({ keepsOrder: true, tempDirectory, memoryBytesMax })),
+    memoryBytes: async () => (await opening)?.memoryBytes(),
     close: async () => (await opening)?.close(),
   };
 }

@@ -30,6 +30,7 @@ type LevelSnapshot = ReturnType<Database['snapshot']>;
 interface Sized {
   approximateSize(from: Uint8Array, to: Uint8Array): Promise<number>;
   compactRange(from: Uint8Array, to: Uint8Array): Promise<void>;
+  getProperty(name: string): string;
 }
 
 interface OpenSnapshot extends HotSnapshot {
@@ -203,6 +204,8 @@ function levelStore(
       return () => listeners.delete(listener);
     },
     approximateBytes: (from, to) => (db as unknown as Sized).approximateSize(from, to),
+    memoryBytes: () =>
+      Number((db as unknown as Sized).getProperty('leveldb.approximate-memory-usage')),
     async close() {
       await tail.catch(() => undefined);
       await compaction;

@@ -15,6 +15,8 @@ export interface HotStore {
   watch(listener: (keys: readonly Uint8Array[]) => void): () => void;
   /** Approximate bytes on disk of a range; 0 where the store can't tell. */
   approximateBytes(from: Uint8Array, to: Uint8Array): Promise<number>;
+  /** Bytes of memory that it holds, as it estimates them; absent where it can't tell. */
+  memoryBytes?(): number;
   close(): Promise<void>;
 }
 

@@ -33,7 +33,7 @@ export interface ReadContext {
 
 /** The row-key ranges of a scan; expired rows of a stream are outside them. */
 export function scanRanges(
-  context: ReadContext,
+  context: Pick<ReadContext, 'engine'>,
   runtime: TableRuntime,
   options: Pick<ScanOptions, 'scope' | 'predicates'>,
 ): KeyRange[] {

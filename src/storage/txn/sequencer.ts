@@ -63,12 +63,23 @@ interface Group {
   bytes: number;
 }
 
+/** Groups written since the start, and what was in them. */
+export interface GroupFigures {
+  written: number;
+  synced: number;
+  members: number;
+  membersMax: number;
+  /** Of keys and values. */
+  bytes: number;
+}
+
 /**
  * Gives commits their order. One batch is written at a time; what arrives meanwhile gathers for the next (group commit).
  * After a failed write the outcome is unknown, so nothing more is accepted until the store is reopened.
  */
 export interface Sequencer {
   readonly counters: Counters;
+  readonly groups: GroupFigures;
   /** Resolves with the commit's seq (or the latest one when it takes none). */
   submit(request: CommitRequest): Promise<number>;
   /** Resolves when a commit handed in within the same tick would be accepted at once. */
@@ -96,6 +107,7 @@ export interface Sequencer {
 export function createSequencer(store: HotStore): Sequencer {
   const counters: Counters = readCounters(store);
   let appliedSeq = counters.seq;
+  const groups: GroupFigures = { written: 0, synced: 0, members: 0, membersMax: 0, bytes: 0 };
   let gathering: Group | undefined;
   let inFlight: Group | undefined;
   let scheduled = false;
@@ -182,6 +194,11 @@ export function createSequencer(store: HotStore): Sequencer {
       return;
     }
     inFlight = undefined;
+    groups.written++;
+    if (group.sync) groups.synced++;
+    groups.members += group.waiting.length;
+    groups.membersMax = Math.max(groups.membersMax, group.waiting.length);
+    groups.bytes += group.bytes;
     remember(group);
     unsynced = !group.sync;
     if (unsynced) syncTimer ??= setTimeout(syncLater, asynchronousCommitDelayMs).unref();
@@ -260,6 +277,7 @@ export function createSequencer(store: HotStore): Sequencer {
 
   const sequencer: Sequencer = {
     counters,
+    groups,
     submit(request) {
       return full() ? submitWhenRoom(request) : accept(request);
     },
