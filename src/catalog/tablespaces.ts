@@ -183,7 +183,7 @@ async function requireUnused(
   assert(tablespaceId !== undefined, 'it has a location');
   const inMirror = await mirror.rows(
     `select case relkind when 'i' then 'index ' else 'table ' end || n.nspname || '.' || c.relname
-     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.reltablespace = ${oid} order by 1`,
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.reltablespace = ${oid} and n.nspname <> 'pg_toast' order by 1`,
   );
   const lines = new Set(inMirror.map((row) => row[0]!));
   const use = (await storage.locations.uses()).get(tablespaceId);
