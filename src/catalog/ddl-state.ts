@@ -11,6 +11,7 @@ import type { JournalEntry } from './level-records.ts';
 import { sameSequence, sequenceOf } from './mirror-sequences.ts';
 import type { Names } from './names.ts';
 import type { MirrorRelations, ReadRelation } from './read-mirror.ts';
+import type { ReconcileContext } from './reconcile.ts';
 import { catalogTable, reconcileTable } from './reconcile.ts';
 import { refuseUnsupported } from './refuse.ts';
 import { withNewId } from './rewrite-rows.ts';
@@ -57,7 +58,7 @@ export interface StatementEffect {
   readonly sequences: readonly SequenceChange[];
 }
 
-export interface EffectInput {
+export interface EffectInput extends ReconcileContext {
   readonly before: DdlState;
   readonly request: DdlRequest;
   /** What the mirror holds after the statement. */
@@ -65,9 +66,6 @@ export interface EffectInput {
   readonly names: Names;
   /** For the snapshot. */
   readonly version: number;
-  readonly nextId: () => number;
-  /** Of the statement. */
-  readonly now: bigint;
   readonly readExpr: (nodeTree: string) => Expr;
 }
 

@@ -3,11 +3,18 @@ import type { LockOwner } from '../locks/index.ts';
 import { tableModes } from '../locks/index.ts';
 import type { StorageTransaction, StoredTable } from '../storage/types.ts';
 import { sharedScope } from '../storage/types.ts';
+import { addedDefaults } from './added-defaults.ts';
 import type { DdlMark, DdlRequest, DdlTransaction } from './catalog.ts';
 import { encodeTable } from './codec.ts';
 import type { CatalogCore } from './core.ts';
 import { takeId } from './core.ts';
-import type { DdlState, SequenceChange, StatementEffect, TableChange } from './ddl-state.ts';
+import type {
+  DdlState,
+  EffectInput,
+  SequenceChange,
+  StatementEffect,
+  TableChange,
+} from './ddl-state.ts';
 import { differences, effectOf } from './ddl-state.ts';
 import type { CatalogState } from './level-records.ts';
 import { keys } from './level-records.ts';
@@ -68,7 +75,8 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
 
   /** The mirror's part of a statement. */
   async function execute(
-    request: Parameters<DdlTransaction['run']>[0],
+    request: DdlRequest,
+    validate: RowValidator,
     started: (before: DdlState) => void,
   ): Promise<StatementEffect & Awaited<ReturnType<typeof mirror.exec>>> {
     const before = state;
@@ -83,7 +91,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
     view.ran(clock.monotonicMs() - startMs);
     const relations = await readRelations(mirror, before.relations, apart);
     await requireReservedIntact(mirror, before.snapshot.virtuals, relations);
-    const effect = effectOf({
+    const input: EffectInput = {
       before,
       request,
       relations,
@@ -92,7 +100,10 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
       nextId: () => takeId(core),
       now: clock.now(),
       readExpr: core.readExpr,
-    });
+    };
+    let effect = effectOf(input);
+    const missingValues = await addedDefaults(effect.changed, validate);
+    if (missingValues.size > 0) effect = effectOf({ ...input, missingValues });
     state = effect.state;
     effect.sequences.forEach(changeSequence);
     return { ...effect, tag, notices };
@@ -150,7 +161,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
       let before: DdlState | undefined;
       try {
         const effect = await view.hold(() =>
-          execute(request, (from) => {
+          execute(request, validate, (from) => {
             before = from;
           }),
         );

@@ -59,6 +59,7 @@ export const noRows: RowValidator = {
   uniqueViolation: () => new Error('no rows') as never,
   nullsPresent: () => new Error('no rows') as never,
   check: () => Promise.resolve(),
+  evaluate: () => Promise.resolve(undefined),
   rewriter: () => Promise.resolve(undefined),
   rewriting: (_, work) => work({}),
 };

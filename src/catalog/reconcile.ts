@@ -24,6 +24,16 @@ function missingValue(column: MirrorColumn): Value {
   return requirePgType(column.type).parse(text, column.typmod, defaultTypeContext);
 }
 
+export interface ReconcileContext {
+  readonly nextId: () => number;
+  /** Of the statement. */
+  readonly now: bigint;
+  /** What columns added with a default read as in older rows, by missingName; others have what the mirror says. */
+  readonly missingValues?: ReadonlyMap<string, Value>;
+}
+
+export const missingName = (relid: number, attnum: number): string => `${relid} ${attnum}`;
+
 export interface Reconciled {
   readonly stored: StoredTable;
   readonly options: ReadonlyMap<string, string>;
@@ -44,7 +54,7 @@ export function reconcileTable(
   relation: MirrorRelation,
   former: DecodedTable | undefined,
   options: ReadonlyMap<string, string> | undefined,
-  { nextId, now }: { readonly nextId: () => number; readonly now: bigint },
+  { nextId, now, missingValues }: ReconcileContext,
 ): Reconciled {
   const merged = options ?? former?.options ?? new Map<string, string>();
   const { kind, ttlMicros } = parseTableOptions(merged, former?.stored.kind);
@@ -61,7 +71,8 @@ export function reconcileTable(
         // new type all have a value.
         missing:
           before === undefined
-            ? missingValue(column)
+            ? (missingValues?.get(missingName(relation.relid, column.attnum)) ??
+              missingValue(column))
             : readsAs(before, { typeOid: column.type, typmod: column.typmod })
               ? before.missing
               : null,

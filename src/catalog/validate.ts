@@ -1,4 +1,5 @@
 import type { PgError } from '../base/index.ts';
+import type { Expr } from '../analyzer/tree.ts';
 import { sharedScope } from '../storage/types.ts';
 import type {
   RewriteOptions,
@@ -7,6 +8,7 @@ import type {
   StoredIndex,
   StoredRow,
 } from '../storage/types.ts';
+import type { Value } from '../types/value.ts';
 import type { CatalogColumn, CatalogTable, CheckConstraint } from './types.ts';
 
 /** How DDL judges rows that are there already; the executors' part, handed in by the session. */
@@ -20,6 +22,8 @@ export interface RowValidator {
     checks: readonly CheckConstraint[],
     rows: readonly StoredRow[],
   ): Promise<void>;
+  /** The values of expressions without columns, in the statement's own time and settings; undefined: PostgreSQL's mirror knows. */
+  evaluate(exprs: readonly Expr[]): Promise<readonly Value[] | undefined>;
   /**
    * What makes rows of the table as it was rows of the table as it is, and judges them by NOT NULL and CHECK: where values are computed
    * row by row. Undefined: none are.

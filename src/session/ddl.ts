@@ -291,6 +291,16 @@ function validator(
         if (failed >= 0) throw violated(table, checks[failed]!);
       }
     },
+    evaluate: async (exprs) => {
+      const { engine, transaction } = session;
+      const projection = planProjection(exprs, undefined, transaction.catalog, engine.support);
+      const [values] = await project(
+        projection,
+        [[]],
+        createExecution(session, storage, [], [], ''),
+      );
+      return values;
+    },
     rewriter: (before, after) => rowRewriter(session, storage, before, after, conversions),
     rewriting: (table, work) => {
       const { engine, roles, signal } = session;

@@ -64,14 +64,12 @@ export async function rowRewriter(
     if (slots.includes(-1)) throw notSupported('a reference to the whole row');
     return [{ projection, slots, fills: filled.map(([id]) => positionIn(id)) }];
   };
-  const convert = step(
-    before,
-    retyped.map(({ id }) => {
-      const expr = exprs?.get(id);
-      assert(expr !== undefined, 'a type change is analyzed before it is made');
-      return [id, expr];
-    }),
-  );
+  const conversionsByColumn = retyped.map(({ id }): [number, Expr] => {
+    const expr = exprs?.get(id);
+    assert(expr !== undefined, 'a type change is analyzed before it is made');
+    return [id, expr];
+  });
+  const convert = step(before, conversionsByColumn);
   const generated = new Set(after.columns.filter((one) => one.generated).map(({ id }) => id));
   const defaults = step(
     after,
@@ -116,6 +114,25 @@ export async function rowRewriter(
     return made;
   }
 
+  /** Nobody misses what a deleted row can't say any more: a value that has no form under the new type is null. */
+  async function convertEach(
+    rows: readonly StoredRow[],
+    made: readonly Value[][],
+    reason: unknown,
+  ): Promise<void> {
+    if (execution.signal?.aborted === true) throw reason;
+    for (const column of conversionsByColumn) {
+      for (const one of step(before, [column])) {
+        for (const [i, { values }] of rows.entries()) {
+          await apply(one, [values], [made[i]!], execution).catch((error: unknown) => {
+            if (execution.signal?.aborted === true) throw error;
+            for (const position of one.fills) made[i]![position] = null;
+          });
+        }
+      }
+    }
+  }
+
   return {
     async live(rows) {
       try {
@@ -128,21 +145,13 @@ export async function rowRewriter(
     },
     async deleted(rows) {
       const made = plain(rows);
-      const gone = new Set<number>();
+      const former = rows.map(({ values }) => values);
       for (const one of convert) {
-        try {
-          const former = rows.map(({ values }) => values);
-          await apply(one, former, made, execution);
-        } catch {
-          for (const [i, row] of rows.entries()) {
-            await apply(one, [row.values], [made[i]!], execution).catch((error: unknown) => {
-              if (execution.signal?.aborted === true) throw error;
-              gone.add(i);
-            });
-          }
-        }
+        await apply(one, former, made, execution).catch((error: unknown) =>
+          convertEach(rows, made, error),
+        );
       }
-      return made.map((row, i) => (gone.has(i) ? undefined : row));
+      return made;
     },
   };
 }

@@ -419,8 +419,8 @@ export interface StorageStats {
 export interface RowRewriter {
   /** @throws what a value that has no form there, or a constraint, is refused with */
   live(rows: readonly StoredRow[]): Promise<readonly Row[]>;
-  /** Soft-deleted rows; undefined: the row has no form there, and goes. */
-  deleted(rows: readonly StoredRow[]): Promise<readonly (Row | undefined)[]>;
+  /** Soft-deleted rows. One that comes without a value for the key goes. */
+  deleted(rows: readonly StoredRow[]): Promise<readonly Row[]>;
 }
 
 export interface RewriteOptions {

@@ -88,9 +88,8 @@ export async function rewriteTable(
         const gone = rows.filter((row) => row.deleted);
         const rewritten = await deleted(gone);
         gone.forEach((row, i) => {
-          const values = rewritten[i];
-          if (values === undefined || missingKeyColumn(to, values) !== undefined) return;
-          target.putDeleted({ ...row, values });
+          const values = rewritten[i]!;
+          if (missingKeyColumn(to, values) === undefined) target.putDeleted({ ...row, values });
         });
       }
     }
