@@ -15,7 +15,7 @@ import type { Connection, ConnectionFlags, Notice, Target } from './connect.ts';
 import { connect, readTarget } from './connect.ts';
 import { ExitCode, interrupted, reportError } from './errors.ts';
 import type { Output } from './output.ts';
-import { createOutput } from './output.ts';
+import { createOutput, tell } from './output.ts';
 
 /** How long a cancelled statement may take to end before the command ends without it. */
 const cancelTimeoutMs = 5_000;
@@ -82,7 +82,10 @@ async function untilInterrupted(
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(ExitCode.interrupted);
     controller.abort(interrupted());
-    timer = setTimeout(() => process.exit(ExitCode.interrupted), cancelTimeoutMs);
+    timer = setTimeout(() => {
+      tell('pgtide: cancelled, without waiting for the server any longer');
+      process.exit(ExitCode.interrupted);
+    }, cancelTimeoutMs);
     for (const connection of connections) void connection.cancel();
   };
   process.on('SIGINT', interrupt);

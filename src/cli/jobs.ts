@@ -9,8 +9,7 @@ import { tableLines, writeOut } from './output.ts';
 import { matches, readPattern } from './pattern.ts';
 import { bar, remainingMs } from './progress.ts';
 import { shownName } from './table-figures.ts';
-import type { Style } from './terminal.ts';
-import { clipped } from './terminal.ts';
+import { clipped, styleOf } from './terminal.ts';
 import { formatDuration, formatFraction, formatTime } from './units.ts';
 
 /** Ended jobs that are listed without --all. */
@@ -28,14 +27,20 @@ interface JobsFlags {
   readonly status?: readonly JobRow['status'][];
 }
 
+const style = styleOf(process.stdout);
+
+function paintStatus(text: string, { status }: Fields): string {
+  if (status === 'failed' || status === 'retrying') return style.red(text);
+  return status === 'completed' ? style.green(text) : style.bold(text);
+}
+
 const columns: readonly Column[] = [
   { key: 'job_id', title: 'id', unit: 'id' },
   { key: 'job_type', title: 'type' },
   { key: 'table', only: 'human' },
   { key: 'namespace', only: 'json' },
   { key: 'table_name', only: 'json' },
-  { key: 'shown_status', title: 'status', only: 'human' },
-  { key: 'status', only: 'json' },
+  { key: 'status', paint: paintStatus },
   { key: 'shown_progress', title: 'progress', only: 'human' },
   { key: 'progress', only: 'json' },
   { key: 'created_at', title: 'created', unit: 'time' },
@@ -57,7 +62,7 @@ function noteOf({ attempts, error_message: error, status }: JobRow): string {
 }
 
 /** Figures for people and programs. `now` is the server's, as the job's times are. */
-export function describeJob(job: JobRow, now: Date, style: Style): Fields {
+function describeJob(job: JobRow, now: Date): Fields {
   const { progress, status, started_at: started, finished_at: finished } = job;
   const durationMs =
     started === null ? undefined : Math.max(0, (finished ?? now).getTime() - started.getTime());
@@ -65,13 +70,10 @@ export function describeJob(job: JobRow, now: Date, style: Style): Fields {
     status === 'running' && durationMs !== undefined
       ? remainingMs(progress, durationMs)
       : undefined;
-  const isFailure = status === 'failed' || status === 'retrying';
-  const colour = isFailure ? style.red : status === 'completed' ? style.green : style.bold;
   const { namespace, table_name: name } = job;
   return {
     ...job,
     table: namespace === null || name === null ? '' : shownName(namespace, name),
-    shown_status: colour(status),
     shown_progress:
       status === 'running'
         ? `${bar(progress, barCells)} ${formatFraction(progress)}`
@@ -113,12 +115,11 @@ async function list(context: ClientContext, flags: JobsFlags): Promise<Listing> 
 
 /** Redraws the list in place, as long as it fits the terminal; the newest jobs when it doesn't. */
 async function watchOnTerminal(context: ClientContext, flags: JobsFlags): Promise<void> {
-  const { style } = context.output;
   const human = columns.filter(({ only }) => only !== 'json');
   let drawn = 0;
   for (;;) {
     const { jobs, now } = await list(context, flags);
-    const rows = jobs.map((job) => describeJob(job, now, style));
+    const rows = jobs.map((job) => describeJob(job, now));
     const { columns: width, rows: height } = process.stdout;
     const [head, ...body] = tableLines(human, rows, style);
     const at = style.dim(
@@ -148,7 +149,7 @@ async function watchChanges(context: ClientContext, flags: JobsFlags): Promise<v
     });
     await context.output.rows(
       columns,
-      changed.map((job) => describeJob(job, now, context.output.style)),
+      changed.map((job) => describeJob(job, now)),
     );
     await pause(watchIntervalMs, context.signal);
   }
@@ -169,7 +170,7 @@ async function run(context: ClientContext, flags: JobsFlags): Promise<void> {
   const { jobs, now } = await list(context, flags);
   await context.output.rows(
     columns,
-    jobs.map((job) => describeJob(job, now, context.output.style)),
+    jobs.map((job) => describeJob(job, now)),
     'No jobs.',
   );
 }

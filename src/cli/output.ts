@@ -15,6 +15,8 @@ export interface Column {
   /** Its heading. Default: the key with spaces. */
   readonly title?: string;
   readonly unit?: Unit;
+  /** Colours it, for people. */
+  readonly paint?: (text: string, row: Fields) => string;
   /** Where it is shown. Default: everywhere. */
   readonly only?: 'human' | 'json';
 }
@@ -65,6 +67,8 @@ export function formatValue(value: Value, unit: Unit = 'text'): string {
   return visible(String(value));
 }
 
+const plain = (text: string): string => text;
+
 /** Lines of a table: headings, a rule, the rows; columns two spaces apart. */
 export function tableLines(
   columns: readonly Column[],
@@ -72,7 +76,9 @@ export function tableLines(
   style: Style,
 ): readonly string[] {
   const titles = columns.map(({ key, title }) => title ?? key.replaceAll('_', ' '));
-  const cells = rows.map((row) => columns.map(({ key, unit }) => formatValue(row[key], unit)));
+  const cells = rows.map((row) =>
+    columns.map(({ key, unit, paint = plain }) => paint(formatValue(row[key], unit), row)),
+  );
   const widths = titles.map((title, at) =>
     Math.max(displayWidth(title), ...cells.map((line) => displayWidth(line[at]!))),
   );
