@@ -62,7 +62,15 @@ export async function eraseUser(session: SessionState, userId: Value): Promise<V
     throw new PgError(SqlState.invalidParameterValue, 'invalid user id', {
       hint: `A user id has 1 to ${userIdBytesMax} bytes.`,
     });
-  const { engine, roles, signal } = session;
+  const { engine, roles, signal, transaction } = session;
+  const own = transaction.statement();
+  if (own.isolation !== 'read committed')
+    throw new PgError(
+      SqlState.activeSqlTransaction,
+      `tide.erase_user() cannot run in a transaction of isolation level ${own.isolation}`,
+    );
+  // The job waits until nobody reads the user's files any more; this statement has read all that it will.
+  own.endStatement();
   const done = engine.jobs.run('erase', { params: eraseParams(id), requestedBy: roles.name });
   const { job } = await unlessAborted(done, signal);
   return parseJsonb(JSON.stringify({ job_id: Number(job.jobId), ...(job.result as object) }));

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isOurFile } from '../cold/places.ts';
+import { PgError, SqlState } from '../../base/index.ts';
 import type { Engine } from '../engine.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 import { Keyspace, indexPrefix, scopePrefix, tablePrefix } from '../keys/keyspace.ts';
@@ -10,6 +11,9 @@ import { tupleSeq } from '../tuple/header.ts';
 import { readScopeRecord, readTableRecord } from '../txn/reader.ts';
 import type { StoredTable, UserFolder, UserLeftovers } from '../types.ts';
 import { removeTruncated } from './cleaning.ts';
+
+/** How long readers that have begun before are waited for. */
+const readersWaitMs = 10_000;
 
 /**
  * Removes what a truncate of one user's rows has hidden, and then the scope's record, the last that tells of the user. Rows that have
@@ -70,7 +74,7 @@ export async function userLeftovers(
 
 /** Our files in the folders; those of a folder that is gone count as none. Waits for whoever reads removed files still. */
 export async function filesIn(engine: Engine, folders: readonly UserFolder[]): Promise<string[]> {
-  await new Promise<void>((resolve) => engine.files.afterReaders(resolve));
+  await readersEnded(engine);
   await engine.files.retry();
   const found: string[] = [];
   for (const { folder, tablespaceId } of folders) {
@@ -85,6 +89,29 @@ export async function filesIn(engine: Engine, folders: readonly UserFolder[]): P
     for (const name of names) if (isOurFile(name, location?.tag)) found.push(`${folder}/${name}`);
   }
   return found;
+}
+
+/** @throws 55006 when there is one for so long */
+async function readersEnded(engine: Engine): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  engine.files.afterReaders(resolve);
+  const timer = setTimeout(
+    () =>
+      reject(
+        new PgError(SqlState.objectInUse, 'files that were removed are still being read', {
+          hint: 'They go when the transactions that have begun before have ended.',
+        }),
+      ),
+    readersWaitMs,
+  );
+  const stop = (): void => reject(engine.closing.reason as Error);
+  engine.closing.addEventListener('abort', stop, { once: true });
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    engine.closing.removeEventListener('abort', stop);
+  }
 }
 
 async function any(
