@@ -36,6 +36,13 @@ export {
   UINTEGER,
   VARCHAR,
 } from '@duckdb/node-api';
+export {
+  cellBytesMax,
+  cellWords,
+  writeNumbers,
+  writeStrings,
+  writeValidity,
+} from './raw-vectors.ts';
 export type {
   DuckDBConnection,
   DuckDBResult,

@@ -23,6 +23,8 @@ export interface StorageLog {
 /** What tests inject: called (and awaited) at each named step; throwing there is a crash at that step. */
 export type Faults = (step: string) => void | Promise<void>;
 
+export const noFaults: Faults = () => undefined;
+
 /** A table's state in memory, beside what the hot store has. Created on first use. */
 export interface TableState {
   readonly tableId: number;

@@ -20,6 +20,7 @@ import type { Clock, RandomBytes } from '../base/index.ts';
 import { systemRandom } from '../base/index.ts';
 import { filesDuckdb } from './cold/duck.ts';
 import { createPlaces } from './cold/places.ts';
+import { noFaults } from './engine.ts';
 import type { Faults, StorageLog } from './engine.ts';
 import { openLevelStore } from './hot/level-store.ts';
 import type { HotStore } from './hot/types.ts';
@@ -32,6 +33,7 @@ import { createLocations } from './open/locations.ts';
 import { makeStorage } from './open/storage.ts';
 import { sweepOrphans } from './open/sweep.ts';
 import { createColdTier } from './tiered/cold-tier.ts';
+import { flushHost } from './tiered/flush-host.ts';
 import { removeBulk } from './txn/bulk.ts';
 import type { Storage } from './types.ts';
 
@@ -68,6 +70,8 @@ export interface OpenStorageOptions {
     readonly compactionMemoryBytes?: number;
     /** For names that nobody else gives; default: the system's. */
     readonly random?: RandomBytes;
+    /** Hot rows up to which a flush does without a thread of its own. */
+    readonly flushInlineRows?: number;
     /** Called at each named step of opening, a flush or a clean-up; for tests. */
     readonly faults?: Faults;
     /** The data folder's lock when the caller has it already, and keeps it. Default: taken here, released by close. */
@@ -106,7 +110,7 @@ async function openLocked(
 ): Promise<Storage> {
   const coldRoot = join(dataDir, 'cold');
   await mkdir(coldRoot, { recursive: true });
-  const { wrapStore = (opened) => opened, faults = () => undefined } = options;
+  const { wrapStore = (opened) => opened, faults = noFaults } = options;
   await faults('open: folder claimed');
   const store = wrapStore(
     options.hotStore ??
@@ -121,16 +125,12 @@ async function openLocked(
     await syncFolder(dataDir);
     const memoryBytes = options.duckdbMemoryBytes ?? duckdbMemoryBytes;
     const duckdb = filesDuckdb(join(dataDir, 'tmp'), memoryBytes);
-    const parts = await openEngine(
-      store,
-      (engine) => createColdTier(engine, duckdb.open),
-      {
-        clock,
-        log,
-        faults,
-        places: createPlaces(coldRoot),
-      },
-    );
+    const parts = await openEngine(store, (engine) => createColdTier(engine, duckdb.open), {
+      clock,
+      log,
+      faults,
+      places: createPlaces(coldRoot),
+    });
     const { engine } = parts;
     const { cleaning, moving } = await loadTableStates(store, engine.tableState);
     for (const [bulkId, record] of engine.bulks)
@@ -140,7 +140,12 @@ async function openLocked(
     await sweepOrphans(engine, coldRoot, await locations.open());
     await faults('open: swept');
     const compactionBytes = options.compactionMemoryBytes ?? compactionMemoryBytes;
-    const storage = makeStorage(parts, coldRoot, duckdb, lock, locations, {
+    const flushing = flushHost(engine, duckdb, {
+      inlineRows: options.flushInlineRows,
+      tempDirectory: join(dataDir, 'tmp', 'flush'),
+      memoryBytes,
+    });
+    const storage = makeStorage(parts, coldRoot, duckdb, flushing, lock, locations, {
       duckdb: filesDuckdb(join(dataDir, 'tmp', 'compaction'), compactionBytes),
       memoryBytes: compactionBytes,
     });

@@ -1,31 +1,24 @@
-import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pgEpochUnixMicros } from '../../base/index.ts';
 import { DuckDBDataChunk } from '../../duckdb/index.ts';
-import type { Duckdb, DuckDBConnection, DuckDBVector } from '../../duckdb/index.ts';
-import { pgType } from '../../types/registry.ts';
-import type { Row } from '../../types/value.ts';
-import { keyBuffer } from '../keys/buffer.ts';
+import type { Duckdb, DuckDBVector } from '../../duckdb/index.ts';
+import type { Row, Value } from '../../types/value.ts';
 import { tablePrefixBytes } from '../keys/keyspace.ts';
-import { syncFolder } from '../open/data-folder.ts';
 import type { Faults } from '../engine.ts';
 import type { StoredTable } from '../types.ts';
 import type { BloomBuilder } from './bloom.ts';
 import { bloomBuilder } from './bloom.ts';
-import { fileChecksum } from './checksum.ts';
-import type { ColumnForm } from './columns.ts';
-import { columnForm } from './columns.ts';
-import { makeFolder, syncFile } from './durable-file.ts';
-import { hasRowId, parquetNames, quoteName, quoteText, systemColumns } from './layout.ts';
+import { columnForms, copySql, systemColumnsOf } from './copy-sql.ts';
+import { hasRowId } from './layout.ts';
 import type { ManifestEntry } from './manifest.ts';
 import type { FilePlace } from './places.ts';
+import { makeFolders, sealFile } from './seal-file.ts';
+import { columnStatistics } from './statistics.ts';
 
-/** Rows per row group; DuckDB's own default, a multiple of its vectors. */
-export const rowGroupRows = 122_880;
+export { rowGroupRows } from './copy-sql.ts';
+
 /** Rows handed to DuckDB at a time: the size of its vectors. */
 const chunkRows = 2048;
-/** Larger minima and maxima are left out of the manifest. */
-const statisticBytesMax = 256;
 
 /** What `finish` has made durable, to be listed in the manifest. */
 export interface FinishedFile {
@@ -73,18 +66,12 @@ export async function createFileWriter(
   target: FileTarget,
   faults: Faults,
 ): Promise<FileWriter> {
-  const forms = table.columns.map((column) => columnForm(column.typeOid, column.typmod));
+  const forms = columnForms(table);
   const withUser = table.kind === 'user';
   const withRowId = hasRowId(table);
   const connection = await duckdb.acquire();
   const stage = `stage_${++stages}`;
-  const system = [
-    systemColumns.seq,
-    systemColumns.updated,
-    systemColumns.deleted,
-    ...(withUser ? [systemColumns.userId] : []),
-    ...(withRowId ? [systemColumns.rowId] : []),
-  ];
+  const system = systemColumnsOf(table);
   const types = [...forms.map((form) => form.stage), ...system.map((column) => column.stage)];
   await connection.run(
     `CREATE TABLE ${stage} (${types.map((type, i) => `c${i} ${type.toString()}`).join(', ')})`,
@@ -99,6 +86,7 @@ export async function createFileWriter(
   let rowIds: bigint[] = [];
   let count = 0;
   let deletedRows = 0;
+  let negativeZero = false;
   let minSeq = Infinity;
   let maxSeq = 0;
   let minKey: Buffer | undefined;
@@ -151,6 +139,7 @@ export async function createFileWriter(
     },
     add(row, seq, updated, deleted, fullKey) {
       rows.push(row);
+      negativeZero ||= row.some(isNegativeZero);
       seqs.push(seq);
       updateds.push(updated);
       deleteds.push(deleted);
@@ -169,19 +158,11 @@ export async function createFileWriter(
         flushChunk();
         appender.flushSync();
         const path = join(target.place.root, target.path);
-        const temporary = `${path}.tmp`;
-        const folder = dirname(path);
-        await makeFolder(target.place.root, folder);
+        await makeFolders(target.place.root, [dirname(path)]);
         await faults('flush: folder made');
-        await connection.run(copySql(table, forms, system, stage, temporary));
-        await faults('flush: file written');
-        await syncFile(temporary);
-        await faults('flush: file synced');
-        const { checksum, bytes } = await fileChecksum(temporary);
-        await rename(temporary, path);
-        await faults('flush: file renamed');
-        await syncFolder(folder);
-        await faults('flush: folder synced');
+        await connection.run(copySql(table, stage, `${path}.tmp`, negativeZero));
+        const sealed = await sealFile(path, faults);
+        const statistics = await columnStatistics(connection, table, stage, '0');
         const { tablespaceId } = target.place;
         const entry: ManifestEntry = {
           fileId: target.fileId,
@@ -190,13 +171,12 @@ export async function createFileWriter(
           path: target.path,
           ...(tablespaceId === undefined ? {} : { tablespaceId }),
           rows: count,
-          bytes,
-          checksum,
+          ...sealed,
           minSeq,
           maxSeq,
           deletedRows,
           schemaVersion: table.schemaVersion,
-          statistics: await statistics(connection, table, forms, stage),
+          statistics: statistics.get(0)!,
           minKey: minKey!.subarray(tablePrefixBytes),
           maxKey: maxKey!.subarray(tablePrefixBytes),
         };
@@ -209,71 +189,13 @@ export async function createFileWriter(
   };
 }
 
-function copySql(
-  table: StoredTable,
-  forms: readonly ColumnForm[],
-  system: readonly { readonly name: string; readonly fieldId: number }[],
-  stage: string,
-  path: string,
-): string {
-  const names = parquetNames(table.columns);
-  const selected = [
-    ...forms.map((form, i) => `${form.toParquet(`c${i}`)} AS ${quoteName(names[i]!)}`),
-    ...system.map((column, i) => `c${forms.length + i} AS ${quoteName(column.name)}`),
-  ];
-  const fieldIds = [
-    ...table.columns.map((column, i) => `${quoteText(names[i]!)}: ${column.id}`),
-    ...system.map((column) => `${quoteText(column.name)}: ${column.fieldId}`),
-  ];
+/** See copySql. */
+function isNegativeZero(value: Value): boolean {
+  if (typeof value === 'number') return Object.is(value, -0);
   return (
-    `COPY (SELECT ${selected.join(', ')} FROM ${stage}) TO ${quoteText(path)} ` +
-    `(FORMAT parquet, ROW_GROUP_SIZE ${rowGroupRows}, FIELD_IDS {${fieldIds.join(', ')}})`
+    typeof value === 'object' &&
+    value !== null &&
+    'elements' in value &&
+    value.elements.some(isNegativeZero)
   );
 }
-
-/** Min, max and nulls of each column, the former in memcomparable form. */
-async function statistics(
-  connection: DuckDBConnection,
-  table: StoredTable,
-  forms: readonly ColumnForm[],
-  stage: string,
-): Promise<ManifestEntry['statistics']> {
-  const selected: string[] = [];
-  forms.forEach((form, i) => {
-    const value = form.toParquet(`c${i}`);
-    selected.push(`CAST(count(*) - count(c${i}) AS INTEGER)`);
-    if (form.ordered)
-      selected.push(form.fromParquet(`min(${value})`), form.fromParquet(`max(${value})`));
-  });
-  const result = new Map<number, { min?: Uint8Array; max?: Uint8Array; nulls: number }>();
-  if (selected.length === 0) return result;
-  const chunk = await (
-    await connection.run(`SELECT ${selected.join(', ')} FROM ${stage}`)
-  ).fetchChunk();
-  let at = 0;
-  forms.forEach((form, i) => {
-    const column = table.columns[i]!;
-    const nulls = chunk!.getColumnVector(at++).getItem(0) as number;
-    if (!form.ordered) {
-      result.set(column.id, { nulls });
-      return;
-    }
-    const bounds: Row[] = [[null, null]];
-    form.read(chunk!.getColumnVector(at++), 1, bounds, 0);
-    form.read(chunk!.getColumnVector(at++), 1, bounds, 1);
-    const [min, max] = bounds[0]!.map((value) => {
-      const type = pgType(column.typeOid);
-      if (value === null || type?.encodeKey === undefined) return undefined;
-      keys.reset();
-      type.encodeKey(keys, value);
-      return keys.length > statisticBytesMax ? undefined : keys.take();
-    });
-    result.set(column.id, {
-      nulls,
-      ...(min === undefined || max === undefined ? {} : { min, max }),
-    });
-  });
-  return result;
-}
-
-const keys = keyBuffer();

@@ -75,6 +75,8 @@ export async function openLevelStore(
     cacheSize: options.cacheBytes ?? levelCacheBytes,
     writeBufferSize: levelWriteBufferBytes,
     maxFileSize: 8 * 1024 * 1024,
+    // See level-reader.ts.
+    multithreading: true,
   });
   try {
     await db.open();
@@ -153,10 +155,13 @@ function levelStore(
   };
 
   /** Syncs the log, then has LevelDB go on to a new one whose name is durable before anything counts on it. */
-  const nextLog = async (): Promise<void> => {
+  const nextLog = async (
+    from: Uint8Array = tailMarkKey,
+    to: Uint8Array = tailMarkKey,
+  ): Promise<void> => {
     if (unsynced) await syncLog();
     const { compacted } = await startNewLog(folder, () =>
-      (db as unknown as Sized).compactRange(tailMarkKey, tailMarkKey),
+      (db as unknown as Sized).compactRange(from, to),
     );
     compaction = compacted;
     logBytes = 0;
@@ -204,8 +209,25 @@ function levelStore(
       return () => listeners.delete(listener);
     },
     approximateBytes: (from, to) => (db as unknown as Sized).approximateSize(from, to),
+    async compactRange(from, to) {
+      // LevelDB begins it with a new log, which is ours to make: by turns with the batches.
+      const started = tail.then(() => nextLog(from, to));
+      queued++;
+      tail = started.then(
+        () => void queued--,
+        () => void queued--,
+      );
+      await started;
+      await compaction;
+    },
     memoryBytes: () =>
       Number((db as unknown as Sized).getProperty('leveldb.approximate-memory-usage')),
+    shared: {
+      folder,
+      async requireRange(from, to) {
+        await checks.requireRange(from, to);
+      },
+    },
     async close() {
       await tail.catch(() => undefined);
       await compaction;

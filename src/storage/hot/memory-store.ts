@@ -35,6 +35,7 @@ export function openMemoryStore(): HotStore {
       return () => listeners.delete(listener);
     },
     approximateBytes: async () => 0,
+    compactRange: async () => undefined,
     close: async () => undefined,
     batch(): HotBatch {
       const operations: [key: string, value: Buffer | undefined][] = [];

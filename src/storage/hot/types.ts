@@ -15,9 +15,20 @@ export interface HotStore {
   watch(listener: (keys: readonly Uint8Array[]) => void): () => void;
   /** Approximate bytes on disk of a range; 0 where the store can't tell. */
   approximateBytes(from: Uint8Array, to: Uint8Array): Promise<number>;
+  /** Gives back the space of what has been deleted in a range, beside reads and writes. Worth it after large deletions. */
+  compactRange(from: Uint8Array, to: Uint8Array): Promise<void>;
   /** Bytes of memory that it holds, as it estimates them; absent where it can't tell. */
   memoryBytes?(): number;
+  /** Absent: other threads of the process can't read the store. */
+  readonly shared?: SharedStore;
   close(): Promise<void>;
+}
+
+/** A store that another thread can read by itself (level-reader.ts), as long as it is open here. */
+export interface SharedStore {
+  readonly folder: string;
+  /** Throws XX001 when something in the range is damaged. */
+  requireRange(from: Uint8Array, to: Uint8Array): Promise<void>;
 }
 
 export interface HotRange {

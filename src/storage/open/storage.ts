@@ -7,6 +7,7 @@ import { manifestOf, removeTruncated } from '../tiered/cleaning.ts';
 import { dropTable } from '../tiered/drop-table.ts';
 import { estimateRows, rowsMeasured } from '../tiered/estimates.ts';
 import { tableStats, tableUsers } from '../tiered/figures.ts';
+import type { Flushing } from '../tiered/flush-host.ts';
 import { flushTable } from '../tiered/flush.ts';
 import { compactTable } from '../tiered/compaction/compact.ts';
 import { needsCompaction } from '../tiered/compaction/need.ts';
@@ -16,7 +17,8 @@ import { removeMoved } from '../tiered/remove-moved.ts';
 import { countHotRows } from '../tiered/hot-counts.ts';
 import { scanHotRows } from '../tiered/hot-scan.ts';
 import { coldScan } from '../tiered/scan.ts';
-import { evictExpired } from '../tiered/evict.ts';
+import { evictExpired, hasExpired } from '../tiered/evict.ts';
+import { removeDeleted } from '../tiered/retention.ts';
 import { buildIndex } from '../txn/build-index.ts';
 import { latestView } from '../txn/reader.ts';
 import { rewriteTable } from '../txn/rewrite-table.ts';
@@ -31,6 +33,7 @@ export function makeStorage(
   parts: EngineParts,
   coldRoot: string,
   duckdb: FilesDuckdb,
+  flushing: Flushing,
   lock: FolderLock | undefined,
   locations: Locations,
   compaction: { readonly duckdb: FilesDuckdb; readonly memoryBytes: number },
@@ -94,7 +97,7 @@ export function makeStorage(
       inTurn(table.tableId, async () => {
         // A truncate's leftovers go first: an index entry without a row must mean one thing.
         await removeTruncated(engine, table.tableId);
-        return await flushTable(engine, engine.runtime(table), await duckdb.open(), options);
+        return await flushTable(engine, engine.runtime(table), flushing, options);
       }),
     dropTable: (table, { onProgress } = {}) =>
       inTurn(table.tableId, () => dropTable(engine, table, onProgress)),
@@ -108,8 +111,11 @@ export function makeStorage(
         return await compactTable(compactor, engine.runtime(table), options);
       }),
     needsCompaction: (table) => needsCompaction(engine, engine.runtime(table)),
+    mayNeedVacuum: ({ tableId }) => engine.tableState(tableId).special,
+    removeDeleted: (table, options) => removeDeleted(engine, engine.runtime(table), options),
+    hasExpired: (table) => hasExpired(engine, engine.runtime(table)),
     pinFiles: () => engine.files.pin(),
-    evictExpired: (table) => evictExpired(engine, engine.runtime(table)),
+    evictExpired: (table, options) => evictExpired(engine, engine.runtime(table), options?.signal),
     metrics: async () => ({
       lastSeq: sequencer.counters.seq,
       groups: { ...sequencer.groups },
@@ -120,6 +126,7 @@ export function makeStorage(
     estimateRows: (table, scope) => estimateRows(engine, engine.runtime(table), scope),
     rowsMeasured: (table, scope) => rowsMeasured(engine, engine.runtime(table), scope),
     files: (tableId) => manifestOf(engine, tableId),
+    filePath: (file) => engine.cold.path(file),
     users: (table) => tableUsers(engine, engine.runtime(table)),
     sequences,
     onCommit(listener) {
@@ -165,6 +172,7 @@ export function makeStorage(
       try {
         await sequencer.stop();
       } finally {
+        await flushing.close();
         await duckdb.close();
         await compaction.duckdb.close();
         await store.close();

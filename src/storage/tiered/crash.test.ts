@@ -56,20 +56,22 @@ describe('flush and crashes', () => {
   afterEach(() => folder.remove());
 
   test.each([
-    ['flush: file written', false],
-    ['flush: file synced', false],
-    ['flush: file renamed', false],
-    ['flush: folder synced', false],
-    ['flush: before commit', false],
-    ['flush: committed', true],
-    ['flush: removing', true],
-  ])('a crash at "%s" leaves every row once', async (step, listed) => {
+    ['flush: file written', 'inline', false],
+    ['flush: file synced', 'inline', false],
+    ['flush: file renamed', 'inline', false],
+    ['flush: folder synced', 'inline', false],
+    ['flush: folder synced', 'in the flush thread', false],
+    ['flush: before commit', 'in the flush thread', false],
+    ['flush: committed', 'inline', true],
+    ['flush: removing', 'inline', true],
+  ])('a crash at "%s", %s, leaves every row once', async (step, where, listed) => {
     let storage = await folder.open();
     await fill(storage);
     const before = await contents(storage);
     await storage.close();
 
     storage = await folder.open({
+      ...(where === 'in the flush thread' ? { flushInlineRows: 0 } : {}),
       faults(at) {
         if (at === step) throw new Error(`crash at ${at}`);
       },

@@ -1,59 +1,28 @@
-import { PgError, SqlState, assert, notSupported, pgEpochUnixMicros } from '../../base/index.ts';
-import type { Duckdb } from '../cold/duck.ts';
-import type { Row } from '../../types/value.ts';
-import { columnForm } from '../cold/columns.ts';
-import type { FileWriter, FinishedFile } from '../cold/file-writer.ts';
-import { createFileWriter } from '../cold/file-writer.ts';
+import { assert, notSupported } from '../../base/index.ts';
 import { encodeManifestEntry } from '../cold/manifest.ts';
-import type { FilePlace } from '../cold/places.ts';
 import type { Engine } from '../engine.ts';
 import { Keyspace, fileKey, scopePrefix, tablePrefix } from '../keys/keyspace.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
 import { encodeRecord } from '../records.ts';
-import { TupleFlag, sealTuple, tupleFlags, tupleUpdated } from '../tuple/header.ts';
-import type { Limits } from '../txn/reader.ts';
+import { TupleFlag, sealTuple } from '../tuple/header.ts';
 import { createReader, latestView, readScopeRecord, readTableRecord } from '../txn/reader.ts';
 import type { CommitWriter } from '../txn/sequencer.ts';
-import { checkTuple, foreign, invisible, isDeleted, visibleSeq } from '../txn/visibility.ts';
+import { visibleSeq } from '../txn/visibility.ts';
 import type { FlushResult, StoredTable } from '../types.ts';
-import type { KeyRange } from './ranges.ts';
-import { flushRanges, userIds } from './ranges.ts';
+import type { FlushedScope, Pinned } from './flush-files.ts';
+import type { Flushing } from './flush-host.ts';
 import { removeMoved } from './remove-moved.ts';
 
-/** Rows per file; a larger scope becomes several. */
-export const fileRowsMax = 1_000_000;
 /** Scopes whose files are listed by one commit. */
 const scopesPerCommit = 64;
-/** Scopes whose files are being written at a time: small files cost mostly waiting for the disk. */
-const scopesInFlightMax = 4;
-/** Entries per read of the hot store. */
-const readRows = 4096;
+/** Half of the progress is told when so many entries have been read: how many there are is not known. */
+const progressRows = 1_000_000;
 
 interface FlushOptions {
   /** Whose rows; undefined: everyone's. */
   readonly userIds?: readonly string[];
   readonly onProgress?: (fraction: number) => void;
   readonly signal?: AbortSignal;
-}
-
-/** A row that the file can't carry exactly: it stays hot, flagged. */
-interface Pinned {
-  readonly key: Buffer;
-  readonly seq: number;
-}
-
-/** One scope's part of a flush, ready to be listed. */
-interface FlushedScope {
-  readonly userId: string;
-  readonly files: FinishedFile[];
-  readonly pinned: Pinned[];
-}
-
-/** The same while its files are still being written. */
-interface OpenScope {
-  readonly userId: string;
-  readonly files: Promise<FinishedFile>[];
-  readonly pinned: Pinned[];
 }
 
 /**
@@ -64,7 +33,7 @@ interface OpenScope {
 export async function flushTable(
   engine: Engine,
   runtime: TableRuntime,
-  duckdb: Duckdb,
+  flushing: Flushing,
   options: FlushOptions,
 ): Promise<FlushResult> {
   const { table } = runtime;
@@ -105,9 +74,11 @@ export async function flushTable(
         }
       }
     };
-    const rows = scopeFiles(engine, runtime, duckdb, place, reader, {
-      ...options,
-      onPinned: () => {
+    const rows = flushing.files(reader, runtime, place, watermark, {
+      userIds: chosen === undefined ? undefined : [...chosen],
+      signal: options.signal,
+      onProgress: (read) => options.onProgress?.(1 - 1 / (1 + read / progressRows)),
+      onLeftBehind: () => {
         leftBehind = true;
       },
     });
@@ -129,139 +100,6 @@ export async function flushTable(
     );
   options.onProgress?.(1);
   return { ...totals, users: table.kind === 'user' ? users.size : 0 };
-}
-
-/** Writes the files of each scope that has rows to move, in key order. */
-async function* scopeFiles(
-  engine: Engine,
-  runtime: TableRuntime,
-  duckdb: Duckdb,
-  place: FilePlace,
-  reader: ReturnType<typeof createReader>,
-  options: FlushOptions & { readonly onPinned: () => void },
-): AsyncGenerator<FlushedScope> {
-  const { table } = runtime;
-  const state = engine.tableState(table.tableId);
-  const carries = rowTest(table);
-  const userOf = userIds(runtime, { kind: 'all' });
-  const unixMs = Number((engine.clock.now() + pgEpochUnixMicros) / 1000n);
-
-  let scope: OpenScope | undefined;
-  const closed: OpenScope[] = [];
-  let limits: Limits | undefined;
-  let writer: FileWriter | undefined;
-  let read = 0;
-
-  const openFile = async (userId: string): Promise<FileWriter> => {
-    const fileId = ++engine.counters.fileId;
-    const target = { place, path: place.file(userId, unixMs, fileId), fileId, userId };
-    return await createFileWriter(duckdb, table, target, engine.faults);
-  };
-  const closeFile = async (): Promise<void> => {
-    if (writer === undefined) return;
-    // Within a scope the next file is filled while one is written, no more.
-    await scope!.files.at(-1);
-    const work = writer.finish();
-    writer = undefined;
-    work.catch(() => undefined);
-    scope!.files.push(work);
-  };
-  const closeScope = async (): Promise<void> => {
-    await closeFile();
-    if (scope !== undefined && (scope.files.length > 0 || scope.pinned.length > 0))
-      closed.push(scope);
-    scope = undefined;
-  };
-  const written = async ({ userId, files, pinned }: OpenScope): Promise<FlushedScope> => ({
-    userId,
-    files: await Promise.all(files),
-    pinned,
-  });
-
-  try {
-    for await (const entries of entriesOf(engine, reader, flushRanges(runtime, options.userIds))) {
-      if (options.signal?.aborted === true) throw canceled();
-      if (engine.closing.aborted) throw canceled();
-      for (const [key, tuple] of entries) {
-        const userId = userOf(key);
-        if (scope === undefined || scope.userId !== userId) {
-          await closeScope();
-          while (closed.length >= scopesInFlightMax) yield await written(closed.shift()!);
-          scope = { userId, files: [], pinned: [] };
-          limits = reader.limits(state, userId);
-        }
-        checkTuple(table, key, tuple);
-        const flags = tupleFlags(tuple);
-        if ((flags & TupleFlag.pinned) !== 0) {
-          options.onPinned();
-          continue;
-        }
-        const seq = visibleSeq(engine, tuple, reader.seq, limits!, []);
-        if (seq === invisible || seq === foreign) continue;
-        const row = runtime.codec.decode(tuple);
-        if (carries !== undefined && !carries(row)) {
-          scope.pinned.push({ key, seq });
-          continue;
-        }
-        writer ??= await openFile(userId);
-        writer.add(row, seq, tupleUpdated(tuple), isDeleted(tuple), key);
-        if (writer.rows >= fileRowsMax) await closeFile();
-      }
-      read += entries.length;
-      options.onProgress?.(1 - 1 / (1 + read / fileRowsMax));
-    }
-    await closeScope();
-    while (closed.length > 0) yield await written(closed.shift()!);
-  } finally {
-    await Promise.allSettled(
-      [...closed, ...(scope === undefined ? [] : [scope])].flatMap((each) => each.files),
-    );
-    await writer?.abort();
-  }
-}
-
-/** The store's entries in the ranges, with the next ones being read meanwhile. */
-async function* entriesOf(
-  engine: Engine,
-  reader: ReturnType<typeof createReader>,
-  ranges: readonly KeyRange[],
-): AsyncGenerator<[Buffer, Buffer][]> {
-  for (const { from, to } of ranges) {
-    const cursor = engine.store.scan({ from, to, snapshot: reader.hot() });
-    try {
-      let ahead = cursor.next(readRows);
-      for (;;) {
-        const entries = await ahead;
-        if (entries.length === 0) break;
-        ahead = cursor.next(readRows);
-        ahead.catch(() => undefined);
-        yield entries;
-      }
-    } finally {
-      await cursor.close();
-    }
-  }
-}
-
-function rowTest(table: StoredTable): ((row: Row) => boolean) | undefined {
-  const tests = table.columns
-    .map((column, position) => ({
-      position,
-      carries: columnForm(column.typeOid, column.typmod).carries,
-    }))
-    .filter((test) => test.carries !== undefined);
-  if (tests.length === 0) return undefined;
-  return (row) => {
-    for (const { position, carries } of tests) {
-      const value = row[position]!;
-      if (value !== null && !carries!(value)) return false;
-    }
-    return true;
-  };
-}
-
-function canceled(): PgError {
-  return new PgError(SqlState.queryCanceled, 'canceling statement due to user request');
 }
 
 /** Lists the files and raises the watermarks, in one commit. */

@@ -1,0 +1,101 @@
+/** The thread that flushes large tables; see flush-thread.ts. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '../../base/index.ts';
+import { openDuckdb } from '../../duckdb/index.ts';
+import type { FileTarget } from '../cold/file-writer.ts';
+import { openLevelReader } from '../hot/level-reader.ts';
+import type { FlushWork } from './flush-files.ts';
+import { flushFiles } from './flush-files.ts';
+import type {
+  FlushThreadData,
+  FromFlushThread,
+  SentError,
+  ToFlushThread,
+} from './flush-messages.ts';
+import { receiveError, sendError } from './flush-messages.ts';
+
+assert(parentPort !== null, 'the flush thread is a worker');
+const port = parentPort;
+const { folder, tempDirectory, memoryBytesMax } = workerData as FlushThreadData;
+
+const source = await openLevelReader(folder);
+const duckdb = await openDuckdb({
+  keepsOrder: true,
+  tempDirectory,
+  memoryBytesMax,
+  // The other core is for those who wait for an answer.
+  threads: 1,
+});
+
+let canceled = false;
+let calls = 0;
+const waiting = new Map<
+  number,
+  { resolve(target: FileTarget | undefined): void; reject(error: Error): void }
+>();
+
+function say(message: FromFlushThread): void {
+  port.postMessage(message);
+}
+
+function ask(
+  message:
+    | { readonly kind: 'target'; readonly userId: string }
+    | { readonly kind: 'fault'; readonly step: string },
+): Promise<FileTarget | undefined> {
+  const call = ++calls;
+  return new Promise((resolve, reject) => {
+    waiting.set(call, { resolve, reject });
+    say({ ...message, call });
+  });
+}
+
+async function flush(work: FlushWork, asksFaults: boolean): Promise<void> {
+  canceled = false;
+  let error: SentError | undefined;
+  try {
+    const scopes = flushFiles(work, {
+      source,
+      duckdb,
+      async faults(step) {
+        if (asksFaults) await ask({ kind: 'fault', step });
+      },
+      async target(userId) {
+        const target = await ask({ kind: 'target', userId });
+        assert(target !== undefined, 'a target is what was asked for');
+        return target;
+      },
+      onProgress: (read) => say({ kind: 'progress', read }),
+      onLeftBehind: () => say({ kind: 'left behind' }),
+      canceled: () => canceled,
+    });
+    for await (const scope of scopes) say({ kind: 'scope', scope });
+  } catch (caught) {
+    error = sendError(caught);
+  }
+  say({ kind: 'end', error });
+}
+
+port.on('message', (message: ToFlushThread) => {
+  switch (message.kind) {
+    case 'flush':
+      void flush(message.work, message.asksFaults);
+      break;
+    case 'cancel':
+      canceled = true;
+      break;
+    case 'answer':
+      waiting.get(message.call)!.resolve(message.target);
+      waiting.delete(message.call);
+      break;
+    case 'refusal':
+      waiting.get(message.call)!.reject(receiveError(message.error));
+      waiting.delete(message.call);
+      break;
+    case 'close':
+      duckdb.close();
+      void source.close().then(() => port.close());
+      break;
+  }
+});
+say({ kind: 'ready' });
