@@ -12,10 +12,20 @@ export interface FilesDuckdb {
 }
 
 /** Apart from the executor's, as it keeps the order of rows: files are sorted by key. */
-export function filesDuckdb(tempDirectory: string, memoryBytesMax: number): FilesDuckdb {
+export function filesDuckdb(
+  tempDirectory: string,
+  memoryBytesMax: number,
+  threads?: number,
+): FilesDuckdb {
   let opening: Promise<Duckdb> | undefined;
   return {
-    open: () => (opening ??= openDuckdb({ keepsOrder: true, tempDirectory, memoryBytesMax })),
+    open: () =>
+      (opening ??= openDuckdb({
+        keepsOrder: true,
+        tempDirectory,
+        memoryBytesMax,
+        ...(threads === undefined ? {} : { threads }),
+      })),
     memoryBytes: async () => (await opening)?.memoryBytes(),
     close: async () => (await opening)?.close(),
   };

@@ -1,7 +1,7 @@
 /** The thread that flushes large tables; see flush-thread.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/index.ts';
-import { openDuckdb } from '../../duckdb/index.ts';
+import { filesDuckdb } from '../cold/duck.ts';
 import type { FileTarget } from '../cold/file-writer.ts';
 import { openLevelReader } from '../hot/level-reader.ts';
 import type { FlushWork } from './flush-files.ts';
@@ -19,13 +19,9 @@ const port = parentPort;
 const { folder, tempDirectory, memoryBytesMax } = workerData as FlushThreadData;
 
 const source = await openLevelReader(folder);
-const duckdb = await openDuckdb({
-  keepsOrder: true,
-  tempDirectory,
-  memoryBytesMax,
-  // The other core is for those who wait for an answer.
-  threads: 1,
-});
+/** Of DuckDB: the other cores are for those who wait for an answer. */
+const threads = 1;
+const duckdb = await filesDuckdb(tempDirectory, memoryBytesMax, threads).open();
 
 let canceled = false;
 let calls = 0;
