@@ -40,6 +40,7 @@ export default defineConfig({
       suite('isolation', ['tests/isolation/**/*.test.ts'], 120),
       suite('logic', ['tests/logic/**/*.test.ts'], 240),
       suite('differential', ['tests/differential/**/*.test.ts'], 240),
+      suite('open-files', ['tests/open-files/**/*.test.ts'], 240),
       suite('cli', ['tests/cli/**/*.test.ts'], 120),
       suite('e2e', ['tests/e2e/**/*.test.ts'], 240),
       suite('drop', ['tests/drop/**/*.test.ts'], 240),
