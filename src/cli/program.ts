@@ -14,12 +14,13 @@ import { sql } from './sql.ts';
 import { status } from './status.ts';
 import { tables } from './tables.ts';
 import { vacuum } from './vacuum.ts';
+import { verify } from './verify/verify.ts';
 
 const groups: readonly { readonly heading: string; readonly commands: readonly Command[] }[] = [
   { heading: 'Server:', commands: [serve, status] },
   { heading: 'SQL:', commands: [sql] },
   { heading: 'Tables:', commands: [tables, flush, vacuum, dropTable] },
-  { heading: 'Data:', commands: [backup, restore, exportUser, eraseUser] },
+  { heading: 'Data:', commands: [backup, restore, verify, exportUser, eraseUser] },
   { heading: 'Jobs:', commands: [jobs] },
 ];
 

@@ -5,8 +5,9 @@ import type { Bloom } from '../cold/bloom.ts';
 import { readBloom } from '../cold/bloom.ts';
 import { columnForm } from '../cold/columns.ts';
 import { createFileCheck } from '../cold/file-check.ts';
-import { decodeKeyPrefix } from '../cold/key-decode.ts';
-import { hasRowId } from '../cold/layout.ts';
+import { Oid } from '../../types/oid.ts';
+import { decodeKeyPrefix, duckLiteral } from '../cold/key-decode.ts';
+import { hasRowId, quoteName, systemColumns } from '../cold/layout.ts';
 import type { ManifestEntry } from '../cold/manifest.ts';
 import { decodeManifestEntry } from '../cold/manifest.ts';
 import type { FilePosition } from '../cold/places.ts';
@@ -58,6 +59,8 @@ export interface ColdTier {
       readonly columns?: readonly number[] | undefined;
       readonly predicates: readonly ScanPredicate[];
       readonly signal?: AbortSignal | undefined;
+      /** Only rows that were soft-deleted before this moment, about. */
+      readonly deletedBefore?: bigint | undefined;
       /** Rows in key order or its reverse; only with a single file. */
       readonly order?: 'asc' | 'desc' | undefined;
     },
@@ -229,7 +232,11 @@ export function createColdTier(engine: () => Engine, duckdb: () => Promise<Duckd
     path: pathOf,
     files,
     verify,
-    scan: (runtime, list, options) => scan(runtime, list, options),
+    scan: (runtime, list, options) => {
+      const { deletedBefore } = options;
+      if (deletedBefore === undefined) return scan(runtime, list, options);
+      return scan(runtime, list, options, () => deletedCondition(deletedBefore));
+    },
     mayHold: (view, file, key) => bloomOf(view, file)?.(key, tablePrefixBytes) !== false,
     async lookup(view, runtime, userId, _limits, keys, leastSeq, stats) {
       // A view of what is accepted holds no epoch of its own.
@@ -293,6 +300,13 @@ export function createColdTier(engine: () => Engine, duckdb: () => Promise<Duckd
   }
 }
 
+function deletedCondition(before: bigint): string {
+  const { deleted, updated } = systemColumns;
+  const limit = duckLiteral(Oid.timestamptz, before);
+  const early = limit === undefined ? '' : ` AND ${quoteName(updated.name)} < ${limit}`;
+  return `${quoteName(deleted.name)}${early}`;
+}
+
 /** A condition that holds for the rows with these keys and few others. */
 function keyCondition(
   runtime: TableRuntime,
@@ -327,7 +341,7 @@ function keyCondition(
 }
 
 /** Rows of one file group from DuckDB's vectors; `columnIds` are those selected, before the system columns. */
-function rowDecoder(
+export function rowDecoder(
   runtime: TableRuntime,
   columnIds: readonly number[],
   present: ReadonlySet<number>,

@@ -4,7 +4,13 @@ import { isOurFile } from '../cold/places.ts';
 import { PgError, SqlState } from '../../base/index.ts';
 import type { Engine } from '../engine.ts';
 import { prefixEnd } from '../keys/buffer.ts';
-import { Keyspace, indexPrefix, scopePrefix, tablePrefix } from '../keys/keyspace.ts';
+import {
+  Keyspace,
+  indexPrefix,
+  scopePrefix,
+  tablePrefix,
+  tablePrefixBytes,
+} from '../keys/keyspace.ts';
 import { encodeScope } from '../keys/scope.ts';
 import { encodeRecord } from '../records.ts';
 import { tupleSeq } from '../tuple/header.ts';
@@ -56,7 +62,7 @@ export async function forgetUser(
 /** What there still is of a user: rows that were written since, or files that could not be removed. */
 export async function userLeftovers(
   engine: Engine,
-  { tableId, indexes }: StoredTable,
+  { tableId }: StoredTable,
   userId: string,
 ): Promise<UserLeftovers> {
   const scope = encodeScope(userId);
@@ -64,7 +70,7 @@ export async function userLeftovers(
     ...[Keyspace.scope, Keyspace.manifest, Keyspace.bloom, Keyspace.marks].map((keyspace) =>
       scopePrefix(keyspace, tableId, userId),
     ),
-    ...indexes.map(({ indexId }) => Buffer.concat([indexPrefix(tableId, indexId), scope])),
+    ...(await indexesOf(engine, tableId)).map((prefix) => Buffer.concat([prefix, scope])),
   ];
   const rows = await count(engine, scopePrefix(Keyspace.rows, tableId, userId));
   let keys = rows;
@@ -111,6 +117,24 @@ async function readersEnded(engine: Engine): Promise<void> {
   } finally {
     clearTimeout(timer);
     engine.closing.removeEventListener('abort', stop);
+  }
+}
+
+/** Prefixes of the table's indexes, dropped ones with entries left among them. */
+async function indexesOf(engine: Engine, tableId: number): Promise<Buffer[]> {
+  const from = tablePrefix(Keyspace.index, tableId);
+  const found: Buffer[] = [];
+  const cursor = engine.store.scan({ from, to: prefixEnd(from), values: false });
+  try {
+    for (;;) {
+      const key = (await cursor.next(1))[0]?.[0];
+      if (key === undefined) return found;
+      const prefix = indexPrefix(tableId, key.readUInt32BE(tablePrefixBytes));
+      found.push(prefix);
+      cursor.seek(prefixEnd(prefix));
+    }
+  } finally {
+    await cursor.close();
   }
 }
 
