@@ -24,6 +24,7 @@ import { createFallback } from './executor/fallback.ts';
 import { createExecutors } from './executor/index.ts';
 import { dropParams, openJobs } from './jobs/index.ts';
 import { createFlushPolicies } from './jobs/policy/index.ts';
+import { createUpkeep } from './jobs/upkeep/index.ts';
 import { createLiveQueries } from './live/index.ts';
 import type { Listener } from './net/index.ts';
 import { createListener } from './net/index.ts';
@@ -133,6 +134,7 @@ async function openBackend(
     log,
     options: {
       hotCacheBytes: config.hotCacheMib * 2 ** 20,
+      compactionMemoryBytes: config.compactionMemoryMib * 2 ** 20,
       duckdbMemoryBytes: config.duckdbMemoryMib * 2 ** 20,
       ...hooks,
       lock,
@@ -217,6 +219,10 @@ async function openBackend(
     closers.push(async () => policies.close());
     policies.follow(catalog.current.tables);
     catalog.onChange(() => policies.follow(catalog.current.tables));
+    const upkeep = createUpkeep({ storage, jobs, clock, log });
+    closers.push(async () => upkeep.close());
+    upkeep.follow(catalog.current.tables);
+    catalog.onChange(() => upkeep.follow(catalog.current.tables));
     const engine: Engine = {
       log,
       clock,

@@ -34,6 +34,12 @@ function durationMicros(option: string, text: string): bigint {
   return micros;
 }
 
+/** How long soft-deleted rows are kept, in microseconds; undefined: for ever. @throws 22023 */
+export function deletedRetention(options: ReadonlyMap<string, string>): bigint | undefined {
+  const text = options.get('deleted_retention');
+  return text === undefined ? undefined : durationMicros('deleted_retention', text);
+}
+
 /** Checks pgtide's own table options (sql.md); 22023 naming the option that is wrong or misplaced. */
 export function parseTableOptions(
   options: ReadonlyMap<string, string>,
@@ -60,10 +66,7 @@ export function parseTableOptions(
     if (parseFlushPolicy(policy).totalRows !== undefined && kind !== 'user')
       throw invalid('total_rows in option "flush_policy" is for user tables only');
   }
-  for (const later of ['deleted_retention']) {
-    if (options.has(later)) {
-      throw new PgError(SqlState.featureNotSupported, `option "${later}" is not supported yet`);
-    }
-  }
+  if (deletedRetention(options) !== undefined && kind === 'stream')
+    throw invalid('option "deleted_retention" is not for stream tables');
   return { kind, ttlMicros: ttl === undefined ? undefined : durationMicros('ttl', ttl) };
 }

@@ -39,6 +39,8 @@ test('help', () => {
                                             PGTIDE_HOT_CACHE_MIB)
       --duckdb-memory-mib <MiB>             memory that columnar execution may use (default: 1024, env:
                                             PGTIDE_DUCKDB_MEMORY_MIB)
+      --compaction-memory-mib <MiB>         memory that merging Parquet files may use (default: 512, env:
+                                            PGTIDE_COMPACTION_MEMORY_MIB)
       --audit-retention-days <days>         how long system.audit_log keeps its entries; 0 is for ever (default:
                                             365, env: PGTIDE_AUDIT_RETENTION_DAYS)
       --duckdb-threads <count>              threads for columnar execution; 0 is one for each core (default: 0,

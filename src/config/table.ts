@@ -80,6 +80,10 @@ export const optionTable = {
     min: 64,
     max: memoryMibMax,
   }),
+  compactionMemoryMib: integer('memory that merging Parquet files may use', 'MiB', 512, {
+    min: 64,
+    max: memoryMibMax,
+  }),
   auditRetentionDays: integer(
     'how long system.audit_log keeps its entries; 0 is for ever',
     'days',

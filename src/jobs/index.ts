@@ -16,10 +16,13 @@ import type { Clock } from '../base/index.ts';
 import { PgError, SqlState, assert } from '../base/index.ts';
 import type { Storage } from '../storage/types.ts';
 import { backupHandler } from './handlers/backup.ts';
+import { compactHandler, compactParams } from './handlers/compact.ts';
 import { dropHandler } from './handlers/drop.ts';
 import { eraseHandler } from './handlers/erase.ts';
+import { evictHandler } from './handlers/evict.ts';
 import { flushHandler } from './handlers/flush.ts';
 import { moveHandler } from './handlers/move.ts';
+import { retentionHandler } from './handlers/retention.ts';
 import { rewriteHandler } from './handlers/rewrite.ts';
 import { hasEnded, openHistory } from './history.ts';
 import { encodeJob, jobKey } from './record.ts';
@@ -28,8 +31,10 @@ import { createTracker } from './track.ts';
 import type { JobHandler, JobRecord, JobRequest, JobType, Jobs, JobsLog } from './types.ts';
 
 export { backupParams } from './handlers/backup.ts';
+export { compactParams } from './handlers/compact.ts';
 export { dropParams } from './handlers/drop.ts';
 export { eraseParams } from './handlers/erase.ts';
+export { retentionParams } from './handlers/retention.ts';
 export type {
   FlushOutcome,
   JobContext,
@@ -45,22 +50,12 @@ export type {
   Json,
 } from './types.ts';
 
-/** A type that nothing makes jobs of yet. */
-const none: JobHandler = {
-  run: ({ job }) => {
-    throw new PgError(
-      SqlState.featureNotSupported,
-      `jobs of type ${job.jobType} are not supported`,
-    );
-  },
-};
-
 const handlers: Readonly<Record<JobType, JobHandler>> = {
   flush: flushHandler,
   drop: dropHandler,
-  compact: none,
-  retention: none,
-  evict: none,
+  compact: compactHandler,
+  retention: retentionHandler,
+  evict: evictHandler,
   rewrite: rewriteHandler,
   move: moveHandler,
   erase: eraseHandler,
@@ -91,7 +86,15 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   for (const job of unfinished) {
     if (job.status === 'running') history.remember({ ...job, status: 'retrying' });
   }
-  const runner = createRunner({ storage, clock, log, history, handlers, jobsMax, sleep });
+  const runner = createRunner({
+    storage,
+    clock,
+    log,
+    history,
+    handlers: { ...handlers, flush: thenCompact(flushHandler) },
+    jobsMax,
+    sleep,
+  });
 
   const tracker = createTracker({ history, clock, log });
 
@@ -114,6 +117,31 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
       result: null,
       errorMessage: null,
     };
+  }
+  /** After a flush that has left too many files, or too many superseded rows, a compaction waits for its turn. */
+  function thenCompact(handler: JobHandler): JobHandler {
+    return {
+      ...handler,
+      async run(context) {
+        const outcome = await handler.run(context);
+        const { table } = context;
+        try {
+          if (table !== undefined && !isWaiting('compact', table.tableId)) {
+            if (await storage.needsCompaction(table))
+              start(make('compact', { table, params: compactParams(false) }));
+          }
+        } catch (error) {
+          // The flush is done all the same.
+          log.warn({ err: error }, 'whether a table needs compaction could not be found out');
+        }
+        return outcome;
+      },
+    };
+  }
+  function isWaiting(jobType: JobType, tableId: number): boolean {
+    return history
+      .list()
+      .some((job) => job.jobType === jobType && job.tableId === tableId && job.status === 'new');
   }
   /** Its end is recorded and logged; nobody waits for it. */
   function start(job: JobRecord): void {

@@ -19,10 +19,13 @@ function toyStorage(): {
   meta: Map<string, Uint8Array>;
   flushes: FlushCall[];
   commits: () => number;
+  /** From now on, until it is compacted. */
+  needCompaction(): void;
 } {
   const meta = new Map<string, Uint8Array>();
   const flushes: FlushCall[] = [];
   let commits = 0;
+  let needed = false;
   const begin = (): Pick<StorageTransaction, 'putMeta' | 'commit'> => {
     const changes: [string, Uint8Array | undefined][] = [];
     return {
@@ -37,7 +40,9 @@ function toyStorage(): {
       },
     };
   };
-  const storage: Pick<Storage, 'meta' | 'flush'> & { begin: typeof begin } = {
+  const storage: Pick<Storage, 'meta' | 'flush' | 'needsCompaction' | 'compact'> & {
+    begin: typeof begin;
+  } = {
     begin,
     meta: async (prefix) =>
       [...meta].filter(([key]) => key.startsWith(prefix)).toSorted(([a], [b]) => (a < b ? -1 : 1)),
@@ -52,8 +57,25 @@ function toyStorage(): {
       });
       return promise;
     },
+    needsCompaction: async () => needed,
+    async compact() {
+      needed = false;
+      return {
+        scopes: 1,
+        filesBefore: 9,
+        filesAfter: 2,
+        bytesBefore: 900,
+        bytesAfter: 300,
+        rowsRead: 80,
+        rowsRemoved: 10,
+        marksRemoved: 10,
+      };
+    },
   };
-  return { storage: storage as Storage, meta, flushes, commits: () => commits };
+  const needCompaction = (): void => {
+    needed = true;
+  };
+  return { storage: storage as Storage, needCompaction, meta, flushes, commits: () => commits };
 }
 
 const columns = { id: 20 };
@@ -131,6 +153,23 @@ describe('a flush', () => {
     await expect(flush).rejects.toMatchObject({ code: '53100', message: 'no space left' });
     expect(stored(1n)).toMatchObject({ status: 'failed', errorMessage: 'no space left' });
     expect(lines).toEqual(['flush of public.messages failed: no space left']);
+  });
+
+  test('is followed by a compaction when it has left too many files', async () => {
+    const jobs = await open();
+    const first = jobs.flush(table);
+    await until(() => toy.flushes.length === 1);
+    toy.needCompaction();
+    toy.flushes[0]!.finish();
+    await first;
+    await until(() => jobs.list().length === 2 && jobs.list()[1]!.status === 'completed');
+    expect(jobs.list()[1]).toMatchObject({
+      jobType: 'compact',
+      tableId: 7,
+      requestedBy: null,
+      result: { files_before: 9, files_after: 2, rows_rewritten: 70, rows_removed: 10 },
+    });
+    expect(lines.at(-1)).toContain('9 files to 2, 80 rows read, 10 of them superseded');
   });
 
   test('waits while its table is being flushed, and not for other tables', async () => {

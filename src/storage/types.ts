@@ -307,12 +307,20 @@ export interface FlushResult {
   readonly bytes: number;
 }
 
+export interface RemoveDeletedOptions {
+  /** Microseconds since 2000-01-01 UTC: rows with an earlier `_updated` go. */
+  readonly before: bigint;
+  readonly signal?: AbortSignal;
+}
+
 export interface CompactOptions {
   /**
    * Merge every small file and write again whatever holds a superseded row, as VACUUM does; otherwise what is worth its cost: many
    * files of a size, or a file of which a large part is superseded.
    */
   readonly everything?: boolean;
+  /** Write again whatever holds a superseded row, as retention does; merge only what is worth it. */
+  readonly purge?: boolean;
   readonly onProgress?: (fraction: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -597,10 +605,22 @@ export interface Storage {
   compact(table: StoredTable, options?: CompactOptions): Promise<CompactResult>;
   /** Whether `compact` would have something to do; cheap enough to ask after each flush. */
   needsCompaction(table: StoredTable): Promise<boolean>;
+  /** False: no row of the table has ever been flushed or truncated, so that VACUUM has nothing to do in it. */
+  mayNeedVacuum(table: StoredTable): boolean;
+  /**
+   * Removes rows that were soft-deleted before a moment, for good, in both tiers; a compaction with `purge` then takes the cold ones out of
+   * their files. Rows that someone has locked are left for the next time. Returns how many went.
+   */
+  removeDeleted(table: StoredTable, options: RemoveDeletedOptions): Promise<number>;
+  /** Whether evictExpired would find a row, at the cost of one look. */
+  hasExpired(table: StoredTable): Promise<boolean>;
   /** As long as the returned function is not called, no file that is listed now, or will be, is removed from the disk. */
   pinFiles(): () => void;
   /** Removes a stream's expired rows; returns how many. */
-  evictExpired(table: StoredTable): Promise<number>;
+  evictExpired(
+    table: StoredTable,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<number>;
   metrics(): Promise<StorageMetrics>;
   /** Measured figures of a table (not estimates): reads all that it has in the hot store. `gently`: half of the time. */
   stats(
@@ -615,6 +635,8 @@ export interface Storage {
   /** Resolves when the scope has been measured for estimateRows; undefined: it has been already. */
   rowsMeasured(table: StoredTable, scope: Scope): Promise<void> | undefined;
   files(tableId?: number): Promise<readonly ManifestFile[]>;
+  /** A listed file's absolute path. */
+  filePath(file: Pick<ManifestFile, 'path' | 'tablespaceId'>): string;
   /** User ids with rows in the table. */
   users(table: StoredTable): Promise<readonly string[]>;
   readonly sequences: Sequences;

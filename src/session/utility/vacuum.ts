@@ -5,6 +5,7 @@ import { tellRowCount } from '../figures.ts';
 import { mirrorOf } from '../mirror-access.ts';
 import { inSource, relidOf } from '../names.ts';
 import type { SessionState, StatementResult } from '../state.ts';
+import { vacuumTable } from './vacuum-table.ts';
 
 type Maintenance = Extract<UtilityStatement, { kind: 'vacuum' | 'analyze' }>;
 
@@ -18,9 +19,9 @@ function isOn(statement: Maintenance, option: string): boolean {
 
 /**
  * VACUUM and ANALYZE. PostgreSQL judges options, names, columns and privileges on its mirror of the tables, which is empty; its
- * errors and warnings are the statement's. VACUUM then waits until everything that nobody sees any more is removed; what else
- * PostgreSQL's would do (freezing, a smaller file) has nothing to act on here. ANALYZE counts rows anew: what the choice of
- * executor goes by.
+ * errors and warnings are the statement's. VACUUM then waits for jobs that remove everything that nobody sees any more and merge small
+ * files (vacuum-table.ts); what else PostgreSQL's would do (freezing) has nothing to act on here. ANALYZE counts rows anew: what the
+ * choice of executor goes by.
  */
 export async function maintain(
   session: SessionState,
@@ -56,8 +57,9 @@ export async function maintain(
     const name = `${stored.namespace}.${stored.name}`;
     if (vacuums) {
       tell(`vacuuming "${session.client.database}.${name}"`);
-      await engine.storage.vacuum(stored);
-      tell(`finished vacuuming "${session.client.database}.${name}"`);
+      const done = await vacuumTable(session, table);
+      const title = `finished vacuuming "${session.client.database}.${name}"`;
+      tell(done.length === 0 ? title : `${title}: ${done.join('\n')}`);
     }
     if (!analyzes) {
       const known = (await engine.figures.of([stored])).get(stored.tableId);

@@ -3,20 +3,86 @@ import type { Engine } from '../engine.ts';
 import { Keyspace, tablePrefix } from '../keys/keyspace.ts';
 import { orderedMicros } from '../keys/table-runtime.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
-import { ownerKey, removeRange, removeWhere } from '../txn/bulk.ts';
+import { removeBatchKeys } from '../txn/bulk.ts';
+import { rowTail } from '../txn/overlay.ts';
+import { checkTuple } from '../txn/visibility.ts';
+import { prefixEnd } from '../keys/buffer.ts';
 
-/** Removes a stream's rows that have outlived its ttl, and their index entries. Returns the number of rows. */
-export async function evictExpired(engine: Engine, runtime: TableRuntime): Promise<number> {
+/** From so many rows on the hot store is asked to give their space back at once; fewer go with what it does by itself. */
+const compactedRowsMin = 10_000;
+
+/** Keys of the rows that have outlived their stream's ttl. */
+function expiredRange(
+  engine: Engine,
+  runtime: TableRuntime,
+  ttlMicros: bigint,
+): { readonly from: Buffer; readonly to: Buffer } {
+  const from = runtime.scopeRows('');
+  return { from, to: Buffer.concat([from, orderedMicros(engine.clock.now() - ttlMicros + 1n)]) };
+}
+
+/** Whether a stream has a row that has outlived its ttl. */
+export async function hasExpired(engine: Engine, runtime: TableRuntime): Promise<boolean> {
+  const { table } = runtime;
+  if (table.kind !== 'stream' || table.ttlMicros === undefined) return false;
+  const range = expiredRange(engine, runtime, table.ttlMicros);
+  const cursor = engine.store.scan({ ...range, values: false, limit: 1 });
+  try {
+    return (await cursor.next(1)).length > 0;
+  } finally {
+    await cursor.close();
+  }
+}
+
+/**
+ * Removes a stream's rows that have outlived its ttl, each with its index entries. Returns the number of rows. Repeats safely; the
+ * cost goes with the rows that are removed.
+ */
+export async function evictExpired(
+  engine: Engine,
+  runtime: TableRuntime,
+  signal?: AbortSignal,
+): Promise<number> {
   const { table } = runtime;
   if (table.kind !== 'stream' || table.ttlMicros === undefined)
     throw notSupported('eviction from a table that is no stream');
-  const from = runtime.scopeRows('');
-  const to = Buffer.concat([from, orderedMicros(engine.clock.now() - table.ttlMicros + 1n)]);
-  if (table.indexes.length > 0)
-    await removeWhere(
-      engine,
-      tablePrefix(Keyspace.index, table.tableId),
-      (key, tail) => ownerKey(key, tail).compare(to) < 0,
-    );
-  return await removeRange(engine, from, to, () => true);
+  const range = expiredRange(engine, runtime, table.ttlMicros);
+  const cursor = engine.store.scan(range);
+  let removed = 0;
+  try {
+    for (;;) {
+      const entries = await cursor.next(removeBatchKeys);
+      if (entries.length === 0) break;
+      signal?.throwIfAborted();
+      engine.closing.throwIfAborted();
+      await engine.sequencer.submit({
+        sync: false,
+        takesSeq: false,
+        write(writer) {
+          for (const [key, tuple] of entries) {
+            checkTuple(table, key, tuple);
+            const tail = rowTail(key);
+            const row = table.indexes.length === 0 ? [] : runtime.codec.decode(tuple);
+            for (const index of table.indexes) {
+              const entry = runtime.indexEntry(index, '', row, tail, false);
+              // A unique key may have been taken by a younger row.
+              if (engine.sequencer.latest(entry.key)?.equals(tail) === true)
+                writer.delete(entry.key);
+            }
+            writer.delete(key);
+          }
+        },
+      });
+      removed += entries.length;
+      await engine.faults('evict: rows removed');
+    }
+  } finally {
+    await cursor.close();
+  }
+  if (removed >= compactedRowsMin) {
+    await engine.store.compactRange(range.from, range.to);
+    const indexes = tablePrefix(Keyspace.index, table.tableId);
+    if (table.indexes.length > 0) await engine.store.compactRange(indexes, prefixEnd(indexes));
+  }
+  return removed;
 }

@@ -2,6 +2,7 @@ import type { Row, Value } from '../../types/value.ts';
 import { keyText } from '../keys/buffer.ts';
 import { Keyspace, inKeyspace } from '../keys/keyspace.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
+import { isExpired } from '../tiered/expiry.ts';
 import { lookupHot, lookupRow } from '../tiered/point-read.ts';
 import type { PointContext } from '../tiered/point-read.ts';
 import { TupleFlag, tupleUpdated } from '../tuple/header.ts';
@@ -450,6 +451,7 @@ async function lookForEntry(
   const owns =
     row !== undefined &&
     !row.deleted &&
+    !isExpired(state.engine, table, row) &&
     runtime.indexEntry(index, userId, row.values, tail, false).key.equals(key);
   return owns ? { kind: 'taken', row } : { kind: 'free', value: tail };
 }

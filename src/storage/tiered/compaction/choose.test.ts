@@ -6,7 +6,13 @@ import { chooseMerges, isSmall, mergedFilesMin, mergedRowsMax } from './choose.t
 let fileIds = 0;
 const file = (rows: number): ManifestEntry =>
   ({ fileId: ++fileIds, rows, bytes: rows * 20 }) as ManifestEntry;
-const choice: Choice = { everything: false, bytesMax: 1e9, filesMax: 512, superseded: () => 0 };
+const choice: Choice = {
+  everySmall: false,
+  everySuperseded: false,
+  bytesMax: 1e9,
+  filesMax: 512,
+  superseded: () => 0,
+};
 const rowsOf = (files: readonly ManifestEntry[]): number => files.reduce((n, f) => n + f.rows, 0);
 
 /** What becomes of a scope when a file of `rows` comes again and again. */
@@ -64,7 +70,7 @@ describe('which files are merged', () => {
   test('VACUUM takes every small one', () => {
     const files = [file(1), file(5), file(400_000), file(900_000)];
     expect(chooseMerges(files, choice)).toEqual([]);
-    const groups = chooseMerges(files, { ...choice, everything: true });
+    const groups = chooseMerges(files, { ...choice, everySmall: true });
     expect(groups.map((group) => group.map(({ rows }) => rows))).toEqual([[1, 5, 400_000]]);
   });
 
@@ -73,7 +79,7 @@ describe('which files are merged', () => {
     const superseded = (each: ManifestEntry): number => (each === few ? 1 : 200_000);
     const files = [few, many, file(900_000 - 1)].slice(0, 2);
     expect(chooseMerges(files, { ...choice, superseded })).toEqual([[many]]);
-    expect(chooseMerges(files, { ...choice, superseded, everything: true })).toEqual([
+    expect(chooseMerges(files, { ...choice, superseded, everySuperseded: true })).toEqual([
       [few],
       [many],
     ]);

@@ -8,8 +8,10 @@ export const mergedRowsMax = 1_000_000;
 export const supersededShareMin = 0.2;
 
 export interface Choice {
-  /** Merge every small file, and write again whatever holds a superseded row: VACUUM. Otherwise what is worth its cost. */
-  readonly everything: boolean;
+  /** Merge every small file, otherwise those of a size of which there are many. */
+  readonly everySmall: boolean;
+  /** Write again whatever holds a superseded row, otherwise what holds many. */
+  readonly everySuperseded: boolean;
   /** Bytes of the files that one merge reads, and their number. */
   readonly bytesMax: number;
   readonly filesMax: number;
@@ -35,7 +37,7 @@ export function chooseMerges(files: readonly ManifestEntry[], choice: Choice): M
   for (const file of files) {
     if (chosen.has(file)) continue;
     const superseded = choice.superseded(file);
-    const least = choice.everything ? 1 : Math.max(1, file.rows * supersededShareMin);
+    const least = choice.everySuperseded ? 1 : Math.max(1, file.rows * supersededShareMin);
     if (superseded >= least) groups.push([file]);
   }
   return groups;
@@ -44,10 +46,10 @@ export function chooseMerges(files: readonly ManifestEntry[], choice: Choice): M
 /** The small files worth merging: all, or those up to the largest level that is full. */
 function mergeable(
   files: readonly ManifestEntry[],
-  { everything, bytesMax }: Choice,
+  { everySmall, bytesMax }: Choice,
 ): ManifestEntry[] {
   const small = files.filter((file) => isSmall(file, bytesMax));
-  if (everything) return small;
+  if (everySmall) return small;
   const counts = new Map<number, number>();
   for (const file of small) counts.set(levelOf(file), (counts.get(levelOf(file)) ?? 0) + 1);
   let top = -1;

@@ -283,7 +283,7 @@ describe('compaction', () => {
       columns: { id: Oid.int4, gone: Oid.text, name: Oid.text },
       primaryKey: ['id'],
     });
-    const [id, gone, name] = first.columns;
+    const [id, , name] = first.columns;
     const flag = { id: 4, name: 'Flag', typeOid: Oid.bool, typmod: -1, missing: true };
     const bytes = {
       id: 5,

@@ -64,7 +64,11 @@ export async function compactTable(
     rowsRead: 0,
     rowsRemoved: 0,
   };
-  const scopes = await scopesToCompact(engine, runtime, options.everything ?? false);
+  const wanted = {
+    everySmall: options.everything ?? false,
+    everySuperseded: (options.everything ?? false) || (options.purge ?? false),
+  };
+  const scopes = await scopesToCompact(engine, runtime, wanted);
   let failure: unknown;
   let at = 0;
   let ended = 0;
@@ -116,7 +120,7 @@ export async function compactTable(
   async function choiceFor(userId: string, files: readonly ManifestEntry[]): Promise<Choice> {
     const superseded = await supersededRows(engine, runtime, userId, files);
     return {
-      everything: options.everything ?? false,
+      ...wanted,
       bytesMax: Math.floor(memoryBytes * filesShare),
       filesMax: mergesInColumns(table, files) ? filesPerMergeMax : filesPerRowMergeMax,
       superseded: (file) => superseded.get(file.fileId) ?? 0,
@@ -173,12 +177,13 @@ function isWritable(engine: Engine, { table }: TableRuntime, file: ManifestEntry
 
 /** Checks the files before they are read; what is damaged is left alone from then on, so that others can be merged. */
 async function verified(engine: Engine, files: readonly ManifestEntry[]): Promise<void> {
-  let failure: unknown;
+  let failure: PgError | undefined;
   for (const file of files) {
     try {
       await engine.cold.verify([file]);
     } catch (error) {
-      if (error instanceof PgError) engine.tableState(file.tableId).damagedFiles.add(file.fileId);
+      if (!(error instanceof PgError)) throw error;
+      engine.tableState(file.tableId).damagedFiles.add(file.fileId);
       failure ??= error;
     }
   }
@@ -212,7 +217,7 @@ function isFatal(error: unknown): boolean {
 }
 
 function isOutOfMemory(error: unknown): boolean {
-  return error instanceof Error && /^Out of Memory Error/.test(error.message);
+  return error instanceof Error && error.message.startsWith('Out of Memory Error');
 }
 
 function translated(error: unknown): unknown {

@@ -5,6 +5,7 @@ import { decodeScope, scopeLength } from '../../keys/scope.ts';
 import type { TableRuntime } from '../../keys/table-runtime.ts';
 import { latestView } from '../../txn/reader.ts';
 import type { ManifestEntry } from '../../cold/manifest.ts';
+import type { Choice } from './choose.ts';
 import { chooseMerges, mergedFilesMin, supersededShareMin } from './choose.ts';
 
 /** Keys read at a time. */
@@ -45,11 +46,11 @@ async function countByScope(
   }
 }
 
-/** Scopes with files that may be worth writing again, judged by keys alone: all with files or marks when `everything`. */
+/** Scopes with files that may be worth writing again, judged by keys alone: all that have several files, or marks, when asked. */
 export async function scopesToCompact(
   engine: Engine,
   { table: { tableId } }: TableRuntime,
-  everything: boolean,
+  { everySmall, everySuperseded }: Pick<Choice, 'everySmall' | 'everySuperseded'>,
 ): Promise<string[]> {
   const state = engine.tableState(tableId);
   if (!state.special) return [];
@@ -60,8 +61,8 @@ export async function scopesToCompact(
       : await countByScope(engine, Keyspace.marks, tableId);
   const found = new Set<string>();
   for (const [userId, count] of files)
-    if (everything ? count > 1 || marks.has(userId) : count >= mergedFilesMin) found.add(userId);
-  for (const [userId, count] of marks) if (everything || count >= marksMin) found.add(userId);
+    if (count >= (everySmall ? 2 : mergedFilesMin)) found.add(userId);
+  for (const [userId, count] of marks) if (everySuperseded || count >= marksMin) found.add(userId);
   return [...found];
 }
 
@@ -82,7 +83,8 @@ export async function needsCompaction(engine: Engine, runtime: TableRuntime): Pr
   for (const [userId, count] of files) {
     if (count < mergedFilesMin) continue;
     const choice = {
-      everything: false,
+      everySmall: false,
+      everySuperseded: false,
       bytesMax: Infinity,
       filesMax: Infinity,
       superseded: () => 0,
