@@ -176,6 +176,7 @@ function read(name: string, viewer: Viewer): Promise<readonly Row[]> {
     mirror: () => mirror,
     storage: {
       metrics: async () => metrics,
+      filePath: ({ path }) => `/data/cold/${path}`,
       locations: {
         uses: async () =>
           new Map([[undefined, { tableIds: new Set([1, 2]), files: 3, bytes: 1500 }]]),
@@ -277,6 +278,15 @@ test('files and users name no other user id', async () => {
   expect(await column('files', reader, 3)).toEqual(['ann', null]);
   expect(await column('files', owner, 3)).toEqual([null]);
   expect(await column('files', stranger, 3)).toEqual([]);
+  expect((await read('files', all))[2]?.slice(3, 9)).toEqual([
+    null,
+    'chat/2/.parquet',
+    '/data/cold/chat/2/.parquet',
+    'pg_default',
+    5n,
+    null,
+  ]);
+  expect(await column('files', reader, 5)).toEqual([null, null]);
   expect(await column('users', all, 0)).toEqual(['ann', 'bobby', 'ann', 'bobby']);
   expect(await read('users', reader)).toEqual([['ann', 'chat', 'messages']]);
 });

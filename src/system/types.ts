@@ -25,7 +25,7 @@ export type ColumnType =
 /** What the relations are computed from. */
 export interface SystemSources {
   readonly catalog: () => CatalogSnapshot;
-  readonly storage: Pick<Storage, 'files' | 'metrics' | 'users'> & {
+  readonly storage: Pick<Storage, 'files' | 'filePath' | 'metrics' | 'users'> & {
     readonly locations: Pick<Storage['locations'], 'uses'>;
     readonly locks: Pick<Storage['locks'], 'status' | 'blocking'>;
   };
