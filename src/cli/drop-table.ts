@@ -11,7 +11,7 @@ import type { TableName } from './relation.ts';
 import { resolveTable } from './relation.ts';
 import { messageText } from './sql/message.ts';
 import type { TableFigures } from './table-figures.ts';
-import { countUsersOf, readFiguresOf } from './table-figures.ts';
+import { readFiguresOf } from './table-figures.ts';
 import { formatDuration, plural } from './units.ts';
 
 interface DropFlags {
@@ -24,7 +24,6 @@ interface DropFlags {
 interface Preview {
   readonly table: TableName;
   readonly figures: TableFigures;
-  readonly users: number | undefined;
   readonly dependents: readonly Dependent[];
   readonly subscriptions: readonly Subscription[];
 }
@@ -36,7 +35,9 @@ const previewColumns: readonly Column[] = [
   { key: 'cold_rows', unit: 'count' },
   { key: 'users', unit: 'count' },
   { key: 'files', unit: 'count' },
+  { key: 'hot_bytes', title: 'hot size', unit: 'bytes' },
   { key: 'cold_bytes', title: 'cold size', unit: 'bytes' },
+  { key: 'measured_at', title: 'counted', unit: 'time' },
 ];
 
 const describeSubscription = (live: Subscription): string =>
@@ -52,7 +53,6 @@ async function readPreview(context: ClientContext, name: string): Promise<Previe
   return {
     table,
     figures,
-    users: figures.kind === 'user' ? await countUsersOf(connection, table) : undefined,
     dependents: await readDependents(connection, table),
     subscriptions: await readSubscriptions(connection, table),
   };
@@ -70,8 +70,8 @@ async function showList(
 
 async function show(context: ClientContext, preview: Preview, cascade: boolean): Promise<void> {
   if (context.output.format === 'json') return;
-  const { table, figures, users, dependents, subscriptions } = preview;
-  await context.output.record(previewColumns, { ...figures, table: table.sql, users });
+  const { table, figures, dependents, subscriptions } = preview;
+  await context.output.record(previewColumns, { ...figures, table: table.sql });
   await showList(
     context,
     cascade ? 'dropped with it:' : 'depend on it:',
@@ -113,7 +113,7 @@ async function run(context: ClientContext, name: string, flags: DropFlags): Prom
   const { force = false, cascade = false, wait } = flags;
   context.onNotice = (notice) => tell(messageText(notice));
   const preview = await readPreview(context, name);
-  const { table, figures, users, dependents, subscriptions } = preview;
+  const { table, figures, dependents, subscriptions } = preview;
   if (!force || !cascade) await show(context, preview, cascade);
   if (!cascade) refuseDependents(preview);
   if (!force) await agree(preview);
@@ -129,8 +129,9 @@ async function run(context: ClientContext, name: string, flags: DropFlags): Prom
     kind: figures.kind,
     hot_rows: figures.hot_rows,
     cold_rows: figures.cold_rows,
-    users: users ?? null,
+    users: figures.users,
     files: figures.files,
+    hot_bytes: figures.hot_bytes,
     cold_bytes: figures.cold_bytes,
     dependents: dependents.map(({ description }) => description),
     subscriptions: subscriptions.length,

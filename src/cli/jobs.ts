@@ -5,7 +5,7 @@ import { CommandError, ExitCode, usageError } from './errors.ts';
 import type { JobRow } from './job-progress.ts';
 import { hasEnded, pause, readJob, readJobs } from './job-progress.ts';
 import type { Column, Fields } from './output.ts';
-import { tableLines, writeOut } from './output.ts';
+import { forPeople, tableLines, writeOut } from './output.ts';
 import { matches, readPattern } from './pattern.ts';
 import { bar, remainingMs } from './progress.ts';
 import { shownName } from './table-figures.ts';
@@ -41,17 +41,17 @@ const columns: readonly Column[] = [
   { key: 'namespace', only: 'json' },
   { key: 'table_name', only: 'json' },
   { key: 'status', paint: paintStatus },
-  { key: 'shown_progress', title: 'progress', only: 'human' },
+  { key: 'shown_progress', title: 'progress', only: 'human', optional: true },
   { key: 'progress', only: 'json' },
   { key: 'created_at', title: 'created', unit: 'time' },
   { key: 'started_at', only: 'json' },
   { key: 'finished_at', only: 'json' },
   { key: 'duration_ms', title: 'time', unit: 'ms' },
-  { key: 'remaining_ms', title: 'left', unit: 'ms' },
+  { key: 'remaining_ms', title: 'left', unit: 'ms', optional: true },
   { key: 'attempts', only: 'json' },
   { key: 'result', only: 'json' },
   { key: 'error_message', only: 'json' },
-  { key: 'note', title: '', only: 'human' },
+  { key: 'note', title: '', only: 'human', optional: true },
 ];
 
 function noteOf({ attempts, error_message: error, status }: JobRow): string {
@@ -115,13 +115,12 @@ async function list(context: ClientContext, flags: JobsFlags): Promise<Listing> 
 
 /** Redraws the list in place, as long as it fits the terminal; the newest jobs when it doesn't. */
 async function watchOnTerminal(context: ClientContext, flags: JobsFlags): Promise<void> {
-  const human = columns.filter(({ only }) => only !== 'json');
   let drawn = 0;
   for (;;) {
     const { jobs, now } = await list(context, flags);
     const rows = jobs.map((job) => describeJob(job, now));
     const { columns: width, rows: height } = process.stdout;
-    const [head, ...body] = tableLines(human, rows, style);
+    const [head, ...body] = tableLines(forPeople(columns, rows), rows, style);
     const at = style.dim(
       `${formatTime(now)}, ${context.target.host}:${context.target.port}, Ctrl-C ends`,
     );

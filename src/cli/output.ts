@@ -15,6 +15,8 @@ export interface Column {
   /** Its heading. Default: the key with spaces. */
   readonly title?: string;
   readonly unit?: Unit;
+  /** Left out, for people, where no row has a value. */
+  readonly optional?: boolean;
   /** Colours it, for people. */
   readonly paint?: (text: string, row: Fields) => string;
   /** Where it is shown. Default: everywhere. */
@@ -116,8 +118,13 @@ const pick = (columns: readonly Column[], row: Fields): Fields =>
     columns.filter(({ only }) => only !== 'human').map(({ key }) => [key, row[key] ?? null]),
   );
 
-const forPeople = (columns: readonly Column[]): readonly Column[] =>
-  columns.filter(({ only }) => only !== 'json');
+/** What people are shown of these rows. */
+export const forPeople = (columns: readonly Column[], rows: readonly Fields[]): readonly Column[] =>
+  columns.filter(
+    ({ key, only, optional }) =>
+      only !== 'json' &&
+      (optional !== true || rows.some((row) => ![undefined, null, ''].includes(row[key] as null))),
+  );
 
 export function createOutput(format: 'human' | 'json'): Output {
   const style = styleOf(process.stdout);
@@ -131,12 +138,12 @@ export function createOutput(format: 'human' | 'json'): Output {
       } else if (rows.length === 0) {
         if (none !== undefined) await writeOut(`${none}\n`);
       } else {
-        await writeOut(`${tableLines(forPeople(columns), rows, style).join('\n')}\n`);
+        await writeOut(`${tableLines(forPeople(columns, rows), rows, style).join('\n')}\n`);
       }
     },
     async record(columns, record) {
       if (!human) return writeOut(jsonLine(pick(columns, record)));
-      const shown = forPeople(columns).filter(
+      const shown = forPeople(columns, [record]).filter(
         ({ key }) => record[key] !== undefined && record[key] !== null,
       );
       const titles = shown.map(({ key, title }) => title ?? key.replaceAll('_', ' '));

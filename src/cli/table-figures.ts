@@ -1,7 +1,7 @@
 /** What the server's tables hold, as far as the role may know. */
 import type { Connection } from './connect.ts';
 
-/** A row of system.tables with what other relations add. Figures are null where the role may not know them. */
+/** A row of system.tables. Figures are null where the role may not know them, and where they have not been counted yet. */
 export interface TableFigures {
   readonly namespace: string;
   readonly table_name: string;
@@ -9,10 +9,17 @@ export interface TableFigures {
   readonly owner: string;
   readonly hot_rows: number | null;
   readonly cold_rows: number | null;
-  readonly cold_bytes: number | null;
+  /** User ids that have rows; null for tables of other kinds. */
+  readonly users: number | null;
   readonly files: number | null;
+  readonly hot_bytes: number | null;
+  readonly cold_bytes: number | null;
+  /** When they were counted: large tables are not counted at each look. */
+  readonly measured_at: Date | null;
   readonly options: Readonly<Record<string, string>>;
 }
+
+const columns = `namespace, table_name, kind, owner, hot_rows, cold_rows, users, files, hot_bytes, cold_bytes, measured_at, options`;
 
 const identifier = /^[a-z_][a-z0-9_$]*$/;
 
@@ -21,41 +28,37 @@ export const shownName = (...parts: readonly string[]): string =>
   parts.map((part) => (identifier.test(part) ? part : `"${part.replaceAll('"', '""')}"`)).join('.');
 
 export function readFigures({ query }: Connection): Promise<TableFigures[]> {
-  return query<TableFigures>(
-    `select namespace, table_name, kind, owner, hot_rows, cold_rows, cold_bytes, files, options
-     from system.tables order by namespace, table_name`,
-  );
+  return query<TableFigures>(`select ${columns} from system.tables order by namespace, table_name`);
 }
+
+type Named = Readonly<Record<'namespace' | 'name', string>>;
 
 export async function readFiguresOf(
   { query }: Connection,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
+  { namespace, name }: Named,
 ): Promise<TableFigures | undefined> {
   const [row] = await query<TableFigures>(
-    `select namespace, table_name, kind, owner, hot_rows, cold_rows, cold_bytes, files, options
-     from system.tables where namespace = $1 and table_name = $2`,
+    `select ${columns} from system.tables where namespace = $1 and table_name = $2`,
     [namespace, name],
   );
   return row;
 }
 
-/** How many user ids have rows, by the JSON text of namespace and name. */
-export async function countUsers({ query }: Connection): Promise<ReadonlyMap<string, number>> {
-  const rows = await query<{ namespace: string; table_name: string; users: number }>(
-    'select namespace, table_name, count(*) as users from system.users group by namespace, table_name',
-  );
-  return new Map(rows.map((row) => [tableKey(row), row.users]));
-}
-
-export async function countUsersOf(
+/** A table's files as the manifest lists them now; undefined where the role does not see all users' files. */
+export async function readFilesOf(
   { query }: Connection,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
-): Promise<number> {
-  const [row] = await query<{ users: number }>(
-    'select count(*) as users from system.users where namespace = $1 and table_name = $2',
+  { namespace, name }: Named,
+): Promise<{ readonly files: number; readonly bytes: number } | undefined> {
+  const [role] = await query<{ sees_all: boolean }>(
+    `select rolsuper or pg_has_role('pg_monitor', 'MEMBER') as sees_all from pg_roles where rolname = current_user`,
+  );
+  if (role?.sees_all !== true) return undefined;
+  const [row] = await query<{ files: number; bytes: number }>(
+    `select count(*) as files, coalesce(sum(bytes), 0)::int8 as bytes from system.files
+     where namespace = $1 and table_name = $2`,
     [namespace, name],
   );
-  return row!.users;
+  return row;
 }
 
 export const tableKey = (row: {

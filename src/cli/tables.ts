@@ -4,7 +4,12 @@ import type { Connection } from './connect.ts';
 import { CommandError } from './errors.ts';
 import type { Column } from './output.ts';
 import { matches, readPattern } from './pattern.ts';
-import { countUsers, readFigures, shownName, tableKey } from './table-figures.ts';
+import type { TableFigures } from './table-figures.ts';
+import { readFigures, shownName, tableKey } from './table-figures.ts';
+import { formatTime } from './units.ts';
+
+/** Large tables are not counted at each look. */
+const freshMs = 60_000;
 
 const columns: readonly Column[] = [
   { key: 'table', only: 'human' },
@@ -13,12 +18,15 @@ const columns: readonly Column[] = [
   { key: 'kind' },
   { key: 'hot_rows', unit: 'count' },
   { key: 'cold_rows', unit: 'count' },
-  { key: 'users', unit: 'count' },
+  { key: 'users', unit: 'count', optional: true },
   { key: 'files', unit: 'count' },
+  { key: 'hot_bytes', title: 'hot size', unit: 'bytes' },
   { key: 'cold_bytes', title: 'cold size', unit: 'bytes' },
-  { key: 'flush_policy' },
+  { key: 'flush_policy', optional: true },
   { key: 'tablespace' },
   { key: 'owner' },
+  { key: 'counted', only: 'human', optional: true },
+  { key: 'measured_at', only: 'json' },
 ];
 
 /** By the JSON text of namespace and name; the default has no name. */
@@ -29,6 +37,12 @@ async function readTablespaces({ query }: Connection): Promise<ReadonlyMap<strin
   return new Map(rows.map((row) => [tableKey(row), row.tablespace]));
 }
 
+/** Figures that are not of this minute are told with their time. */
+function countedText({ measured_at: at }: TableFigures, now: Date): string | undefined {
+  if (at === null || now.getTime() - at.getTime() < freshMs) return undefined;
+  return formatTime(at);
+}
+
 async function run(context: ClientContext, patternText: string | undefined): Promise<void> {
   const pattern = patternText === undefined ? undefined : readPattern(patternText);
   const connection = await context.connection();
@@ -37,7 +51,7 @@ async function run(context: ClientContext, patternText: string | undefined): Pro
   if (found.length === 0 && patternText !== undefined) {
     throw new CommandError(`no table matches "${patternText}"`);
   }
-  const users = await countUsers(connection);
+  const [now] = await connection.query<{ now: Date }>('select clock_timestamp() as now');
   const tablespaces = await readTablespaces(connection);
   await context.output.rows(
     columns,
@@ -46,10 +60,9 @@ async function run(context: ClientContext, patternText: string | undefined): Pro
       return {
         ...table,
         table: shownName(table.namespace, table.table_name),
-        // Who may not know the figures may not know this one either.
-        users: table.kind === 'user' && table.hot_rows !== null ? (users.get(key) ?? 0) : undefined,
         flush_policy: table.options['flush_policy'],
         tablespace: tablespaces.get(key) ?? 'pg_default',
+        counted: countedText(table, now!.now),
       };
     }),
     'There are no tables.',

@@ -4,11 +4,27 @@ import { lastJobId, withJobProgress } from './job-progress.ts';
 import { overTables } from './over-tables.ts';
 import type { TableName } from './relation.ts';
 import { ownedTables, resolveTable } from './relation.ts';
-import { readFiguresOf } from './table-figures.ts';
+import { readFilesOf } from './table-figures.ts';
 import { formatBytes, formatDuration, plural } from './units.ts';
 
 interface VacuumFlags {
   readonly analyze?: boolean;
+}
+
+interface Files {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** What became of the files; not known to roles that don't see all of them. */
+function describe(before: Files | undefined, after: Files | undefined): string {
+  if (before === undefined || after === undefined) return 'done';
+  const text = ({ files, bytes }: Files): string =>
+    `${plural(files, 'file')} of ${formatBytes(bytes)}`;
+  if (before.files === after.files && before.bytes === after.bytes) {
+    return after.files === 0 ? 'done, it has no files' : `done, ${text(after)} stay as they are`;
+  }
+  return `${text(before)} became ${text(after)}`;
 }
 
 async function vacuumTable(
@@ -17,7 +33,7 @@ async function vacuumTable(
   { analyze = false }: VacuumFlags,
 ): Promise<void> {
   const connection = await context.connection();
-  const before = await readFiguresOf(connection, table);
+  const before = await readFilesOf(connection, table);
   const filter = {
     types: ['compact', 'retention', 'evict'],
     table,
@@ -27,23 +43,15 @@ async function vacuumTable(
   const work = connection.query(`VACUUM ${analyze ? '(ANALYZE) ' : ''}${table.sql}`);
   await withJobProgress(context, `vacuum ${table.sql}`, filter, work);
   const durationMs = Math.round(performance.now() - started);
-  const after = await readFiguresOf(connection, table);
-  const files = [before?.files ?? null, after?.files ?? null] as const;
-  const bytes = [before?.cold_bytes ?? null, after?.cold_bytes ?? null] as const;
-  const changed = files[0] !== files[1] || bytes[0] !== bytes[1];
-  const what =
-    files[0] === null || files[1] === null || bytes[0] === null || bytes[1] === null
-      ? 'done'
-      : changed
-        ? `${plural(files[0], 'file')} of ${formatBytes(bytes[0])} became ${plural(files[1], 'file')} of ${formatBytes(bytes[1])}`
-        : `nothing to do for ${plural(files[1], 'file')}`;
+  const after = await readFilesOf(connection, table);
+  const what = describe(before, after);
   await context.output.done(`${table.sql}: ${what}, in ${formatDuration(durationMs)}`, {
     namespace: table.namespace,
     table_name: table.name,
-    files_before: files[0],
-    files_after: files[1],
-    bytes_before: bytes[0],
-    bytes_after: bytes[1],
+    files_before: before?.files,
+    files_after: after?.files,
+    bytes_before: before?.bytes,
+    bytes_after: after?.bytes,
     duration_ms: durationMs,
   });
 }
