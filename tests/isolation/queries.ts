@@ -66,6 +66,8 @@ export const postgresCatalogReads: readonly string[] = [
   'select * from pg_prepared_statements',
   'select * from pg_settings',
   `select * from pg_class where relname in ('notes', 'files')`,
+  `select pg_total_relation_size('vault.notes'), pg_relation_size('vault.files')`,
+  `select * from pg_stat_user_tables where schemaname = 'vault'`,
   `select pg_get_viewdef('vault.overview'::regclass)`,
   `select table_name, column_name from information_schema.columns where table_schema = 'vault'`,
 ];
