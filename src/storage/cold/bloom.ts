@@ -28,11 +28,16 @@ export function bloomBuilder(): BloomBuilder {
     finish() {
       const bytes = Math.max(8, Math.ceil(((count / 2) * bitsPerKey) / 8));
       const out = Buffer.alloc(4 + bytes);
-      for (let i = 0; i < count; i += 2)
-        each(hashes[i]!, hashes[i + 1]!, bytes * 8, (bit) => {
+      const bits = bytes * 8;
+      for (let i = 0; i < count; i += 2) {
+        let at = hashes[i]!;
+        const step = hashes[i + 1]!;
+        for (let probe = 0; probe < probes; probe++) {
+          const bit = at % bits;
           out[4 + (bit >>> 3)]! |= 1 << (bit & 7);
-          return true;
-        });
+          at = (at + step) >>> 0;
+        }
+      }
       out.writeUInt32LE(crc32(out.subarray(4)), 0);
       return out;
     },

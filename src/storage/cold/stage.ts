@@ -77,6 +77,8 @@ export async function openStage(
   );
   const appender = await connection.createAppender(stage);
   let appending = true;
+  /** Filled and emptied again and again. */
+  const chunk = DuckDBDataChunk.create(types);
 
   const seqs = new Uint32Array(chunkRows * 2);
   const updateds = new Int32Array(chunkRows * 2);
@@ -95,7 +97,7 @@ export async function openStage(
 
   const flushChunk = (): void => {
     if (at === 0) return;
-    const chunk = DuckDBDataChunk.create(types, at);
+    chunk.rowCount = at;
     columns.write(chunk, at);
     let column = columns.types.length;
     const numbers = (items: Uint32Array | Int32Array | Uint8Array, itemBytes: number): void =>
@@ -112,6 +114,7 @@ export async function openStage(
     if (rowIds !== undefined) numbers(rowIds, 8);
     numbers(fileNumbers, 4);
     appender.appendDataChunk(chunk);
+    chunk.reset();
     at = 0;
     userRow = -1;
   };

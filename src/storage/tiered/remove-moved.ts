@@ -1,11 +1,24 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Engine } from '../engine.ts';
 import { prefixEnd } from '../keys/buffer.ts';
-import { Keyspace, bulkKey, scopePrefix, tablePrefix } from '../keys/keyspace.ts';
+import { Keyspace, bulkKey, scopePrefix, tablePrefix, tablePrefixBytes } from '../keys/keyspace.ts';
+import { scopeLength } from '../keys/scope.ts';
 import { encodeRecord } from '../records.ts';
 import { TupleFlag, tupleFlags, tupleSeq } from '../tuple/header.ts';
+import type { Pace } from '../txn/bulk.ts';
 import { removeRange } from '../txn/bulk.ts';
+import type { Limits } from '../txn/reader.ts';
 import { readTableRecord } from '../txn/reader.ts';
 import { committedSeq, limitsMemo } from './cleaning.ts';
+
+/**
+ * Nobody waits for it, so those who wait for something else come first: it works a millisecond or two at a time and rests as
+ * long.
+ */
+const pace: Pace = {
+  keys: 512,
+  rest: (ms) => setTimeout(Math.min(Math.max(1, ms), 50)),
+};
 
 /** Committed bulk transactions with rows in a table whose records wait for a pass over the whole table. */
 const bulksMax = 64;
@@ -26,7 +39,7 @@ export async function removeMoved(
   const all = users === undefined || bulks.length > bulksMax;
   const before = { all: state.unremovedAll, users: new Map(state.unremoved) };
   await engine.faults('flush: removing');
-  const limitsOf = limitsMemo(engine, tableId);
+  const limitsOf = limitsByPrefix(engine, tableId);
   const left = new Set<number>();
   const condemned = (key: Buffer, tuple: Buffer): boolean => {
     engine.closing.throwIfAborted();
@@ -40,7 +53,8 @@ export async function removeMoved(
   const prefixes = all
     ? [tablePrefix(Keyspace.rows, tableId)]
     : users.map((userId) => scopePrefix(Keyspace.rows, tableId, userId));
-  for (const prefix of prefixes) await removeRange(engine, prefix, prefixEnd(prefix), condemned);
+  for (const prefix of prefixes)
+    await removeRange(engine, prefix, prefixEnd(prefix), condemned, pace);
 
   // What was flushed meanwhile has a removal of its own coming.
   if (all && state.unremovedAll === before.all) state.unremovedAll = 0;
@@ -74,4 +88,23 @@ export async function removeMoved(
     // Older snapshots still hold such rows, so memory keeps the seq.
     engine.bulks.set(bulkId, { ...record, tables });
   }
+}
+
+/** limitsMemo for keys that mostly come in order: whose they are is told by their bytes. */
+function limitsByPrefix(engine: Engine, tableId: number): (key: Buffer) => Limits {
+  const limitsOf = limitsMemo(engine, tableId);
+  let prefix = Buffer.alloc(0);
+  let limits: Limits | undefined;
+  return (key) => {
+    const { length } = prefix;
+    if (
+      limits === undefined ||
+      key.length < length ||
+      key.compare(prefix, 0, length, 0, length) !== 0
+    ) {
+      limits = limitsOf(key);
+      prefix = Buffer.from(key.subarray(0, scopeLength(key, tablePrefixBytes)));
+    }
+    return limits;
+  };
 }

@@ -273,6 +273,14 @@ export async function removeWhere(
   return await removeRange(engine, prefix, prefixEnd(prefix), condemned);
 }
 
+/** For a removal that nobody waits for. */
+export interface Pace {
+  /** Keys read at a time: what is done with them is one slice of the event loop. */
+  readonly keys: number;
+  /** Waits between slices, the last of which took so many milliseconds. */
+  rest(ms: number): Promise<void>;
+}
+
 /**
  * Deletes the keys of one table in a range that `condemned` names, a batch at a time. When the table has been written to
  * since the range was read, each is judged again by its latest value as its batch is accepted, so that what has changed
@@ -283,22 +291,28 @@ export async function removeRange(
   from: Buffer,
   to: Buffer,
   condemned: (key: Buffer, value: Buffer) => boolean,
+  pace?: Pace,
 ): Promise<number> {
+  const batchKeys = pace?.keys ?? removeBatchKeys;
   const table = engine.tableState(from.readUInt32BE(1));
   const settled = table.accepted === table.settled;
   const { accepted } = table;
   const cursor = engine.store.scan({ from, to });
   let removed = 0;
   try {
-    let ahead = cursor.next(removeBatchKeys);
+    let ahead = cursor.next(batchKeys);
     for (;;) {
       const entries = await ahead;
       if (entries.length === 0) return removed;
-      ahead = cursor.next(removeBatchKeys);
+      ahead = cursor.next(batchKeys);
       ahead.catch(() => undefined);
+      const began = performance.now();
       const doomed = entries.filter(([key, value]) => condemned(key, value));
-      if (doomed.length === 0) continue;
-      await engine.sequencer.submit({
+      if (doomed.length === 0) {
+        await pace?.rest(performance.now() - began);
+        continue;
+      }
+      const written = engine.sequencer.submit({
         sync: false,
         takesSeq: false,
         write(writer) {
@@ -308,11 +322,15 @@ export async function removeRange(
               const value = engine.sequencer.latest(key);
               if (value === undefined || !condemned(key, value)) continue;
             }
-            writer.delete(key);
+            if (pace === undefined) writer.delete(key);
+            else writer.deleteHidden(key);
             removed++;
           }
         },
       });
+      const took = performance.now() - began;
+      await written;
+      await pace?.rest(took);
     }
   } finally {
     await cursor.close();

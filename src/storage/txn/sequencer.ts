@@ -31,6 +31,8 @@ export interface CommitWriter {
   readonly seq: number;
   put(key: Buffer, value: Buffer): void;
   delete(key: Buffer): void;
+  /** Deletes a key whose value nobody sees any more, and which may therefore be seen until the store has it: for many keys. */
+  deleteHidden(key: Buffer): void;
   /** Seals the run's tuples with this commit's seq, or provisionally with a bulk transaction's id, and writes them all. */
   putRun(run: FreshRun, bulkId?: number): void;
 }
@@ -145,6 +147,11 @@ export function createSequencer(store: HotStore): Sequencer {
       noteRecord(key);
       group.batch.delete(key);
       group.values.set(keyText(key), undefined);
+      group.bytes += key.length;
+    },
+    deleteHidden(key) {
+      group.batch.delete(key);
+      if (recent.size > 0) recent.delete(keyText(key));
       group.bytes += key.length;
     },
     putRun(run, bulkId) {
