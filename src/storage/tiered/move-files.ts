@@ -16,8 +16,8 @@ import { manifestOf } from './cleaning.ts';
 
 /** Files whose new places are listed by one commit. */
 const filesPerCommit = 64;
-/** Files being copied at a time: the threads that do it also sync commits. */
-const copiesInFlightMax = 2;
+/** Files being copied at a time: small ones cost mostly waiting for the disk. */
+const copiesInFlightMax = 4;
 
 interface MoveOptions {
   readonly onProgress?: ((fraction: number) => void) | undefined;
@@ -74,40 +74,47 @@ async function copyAll(
   signal: AbortSignal | undefined,
 ): Promise<Moved[]> {
   const moved: Moved[] = [];
+  /** With names that have to become durable. */
+  const folders = new Set<string>();
   const left = [...files];
   const work = async (): Promise<void> => {
     for (let from = left.shift(); from !== undefined; from = left.shift()) {
       signal?.throwIfAborted();
       engine.closing.throwIfAborted();
-      moved.push({ from, to: await copy(engine, place, from) });
+      moved.push({ from, to: await copy(engine, place, from, folders) });
     }
   };
   const outcomes = await Promise.allSettled(Array.from({ length: copiesInFlightMax }, work));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   try {
     if (failed !== undefined) throw failed.reason;
-    const folders = new Set(moved.map(({ to }) => dirname(join(place.root, to.path))));
-    for (const folder of folders) await syncFolder(folder);
+    await Promise.all([...folders].map(syncFolder));
     return moved;
   } catch (error) {
     for (const { to } of moved) {
       await engine.places.remove(to).catch(() => undefined);
-      await engine.places.removeEmptyFolders(dirname(engine.places.path(to)));
     }
+    for (const folder of folders) await engine.places.removeEmptyFolders(folder);
     throw error;
   }
 }
 
-async function copy(engine: Engine, place: FilePlace, from: ManifestEntry): Promise<ManifestEntry> {
+async function copy(
+  engine: Engine,
+  place: FilePlace,
+  from: ManifestEntry,
+  folders: Set<string>,
+): Promise<ManifestEntry> {
   const unixMs = Number((engine.clock.now() + pgEpochUnixMicros) / 1000n);
   // A name of its own: the old file may be waiting for its removal still when the table is moved back.
   const path = place.file(from.userId, unixMs, ++engine.counters.fileId);
   const target = join(place.root, path);
   const temporary = `${target}.tmp`;
+  // Its folders' names are synced with those of the batch's other files.
   const made = await mkdir(dirname(target), { recursive: true });
-  for (let at = dirname(target); made !== undefined && at !== place.root;) {
-    at = dirname(at);
-    await syncFolder(at);
+  for (let at = dirname(target); ; at = dirname(at)) {
+    folders.add(at);
+    if (made === undefined || at === place.root) break;
   }
   try {
     await copyFile(engine.places.path(from), temporary, constants.COPYFILE_FICLONE).catch(
@@ -139,7 +146,6 @@ async function copy(engine: Engine, place: FilePlace, from: ManifestEntry): Prom
     await engine.faults('move: file renamed');
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    await engine.places.removeEmptyFolders(dirname(target));
     throw error;
   }
   const { tablespaceId: _, ...entry } = from;
