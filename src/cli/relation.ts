@@ -1,5 +1,4 @@
 /** Tables by the names that people type, resolved by the server as PostgreSQL resolves them: search path, quotes and all. */
-import pg from 'pg';
 import type { Connection } from './connect.ts';
 import { CommandError } from './errors.ts';
 
@@ -12,8 +11,6 @@ export interface TableName {
   /** Whether the role has the rights of its owner. */
   readonly owned: boolean;
 }
-
-const invalidName = '42602';
 
 /** What the letters of pg_class.relkind are; those that are no tables. */
 const kindNames: Readonly<Record<string, string>> = {
@@ -41,14 +38,7 @@ export async function resolveTable(
        quote_ident(n.nspname) || '.' || quote_ident(c.relname) as sql, pg_has_role(c.relowner, 'USAGE') as owned
      from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`,
     [typed],
-  ).catch((error: unknown) => {
-    if (error instanceof pg.DatabaseError && error.code === invalidName) {
-      throw new CommandError(`"${typed}" is no name of a table`, {
-        hint: 'Names are written as in SQL: chat.messages, or "Chat"."Messages" with capitals',
-      });
-    }
-    throw error;
-  });
+  );
   if (row === undefined) {
     throw new CommandError(`table "${typed}" does not exist`, {
       hint: '"pgtide tables" lists those that do',

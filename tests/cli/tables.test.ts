@@ -157,14 +157,14 @@ describe('flush', () => {
   test.each([
     ['chat.none', 'table "chat.none" does not exist. "pgtide tables" lists those that do'],
     ['chat.rooms', 'table "chat.rooms" does not exist. "pgtide tables" lists those that do'],
-    ['a.b.c.d', 'improper qualified name (too many dotted names): a.b.c.d'],
-    ['"', '"\\"" is no name of a table'],
-    ['chat.typing', 'cannot flush stream table "typing"'],
-    [`x"; drop table chat.messages; --`, 'is no name of a table'],
+    ['a.b.c.d', 'improper relation name (too many dotted names): a.b.c.d'],
+    ['"', 'table """ does not exist'],
+    ['chat.typing', 'FLUSH of a stream table is not supported'],
+    [`x"; drop table chat.messages; --`, '--" does not exist'],
   ])('%s is refused', async (name, message) => {
     const { code, stdout, stderr } = await run(['flush', name]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain(message.replaceAll('\\"', '"'));
+    expect(stderr).toContain(message);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 
@@ -181,7 +181,7 @@ test('vacuum', async () => {
   expect(done).toMatchObject({ table_name: 'messages', files_before: 2 });
   const all = await run(['vacuum', '--analyze', '--format', 'table']);
   expect(all).toMatchObject({ code: 0, stderr: '' });
-  expect(all.stdout).toMatch(/^chat\.messages: done, 2 files of \d+ B stay as they are, in /m);
+  expect(all.stdout).toMatch(/^chat\.messages: done, 2 files of \S+ \S+ stay as they are, in /m);
   expect(all.stdout).toMatch(/^chat\.typing: done, it has no files, in /m);
 });
 
@@ -242,9 +242,11 @@ describe('drop-table', () => {
   });
 
   test.each(['n\r', '\r', 'yep\r', '\u0004'])('asks, and %j is a no', async (answer) => {
-    const terminal = onTerminal(['drop-table', 'chat.messages'], { server });
-    await terminal.shows(/cold rows\S* +5\s/);
-    await terminal.shows(/users\S* +2\s/);
+    const terminal = onTerminal(['drop-table', 'chat.messages'], {
+      server,
+      env: { NO_COLOR: '1' },
+    });
+    await terminal.shows(/cold rows +5\s+users +2\s/);
     await terminal.shows('Drop chat.messages for good? [y/N] ');
     terminal.type(answer);
     await terminal.shows('pgtide: nothing dropped');
