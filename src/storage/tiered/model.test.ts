@@ -209,6 +209,7 @@ describe('storage against a model', () => {
           const userIds = users.filter(() => next(2) === 0);
           await storage.flush(table, next(2) === 0 ? {} : { userIds });
         }
+        if (next(6) === 0) await storage.compact(table, { everything: next(2) === 0 });
         if (next(8) === 0) {
           await storage.close();
           storage = await folder.open(options);
@@ -234,5 +235,5 @@ describe('storage against a model', () => {
     } finally {
       await storage.close();
     }
-  });
+  }, 120_000);
 });

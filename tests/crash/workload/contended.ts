@@ -394,7 +394,10 @@ export function sequences(clients: number): Part {
   };
 }
 
-/** Flushes whatever there is, one table after the other. */
+/** Jobs that a server makes, by itself or as it is asked to. */
+const jobTypes: readonly unknown[] = ['flush', 'compact', 'drop', 'rewrite'];
+
+/** Flushes and vacuums whatever there is, one table after the other. */
 export function flusher(tables: readonly string[]): Part {
   return {
     name: 'flush',
@@ -417,13 +420,13 @@ export function flusher(tables: readonly string[]): Part {
       const wrong = jobs.filter(([, type, status, attempts, , unfinished]) => {
         const ended = status === 'completed' || status === 'failed' || status === 'cancelled';
         return (
-          type !== 'flush' ||
+          !jobTypes.includes(type) ||
           !ended ||
           (status !== 'cancelled' && Number(attempts) < 1) ||
           unfinished !== false
         );
       });
-      // A flush may fail only because its table is gone.
+      // A job may fail only because its table is gone.
       const failed = jobs.filter(
         ([, , status, , message]) =>
           status === 'failed' && !/does not exist|dropped/.test(String(message)),
