@@ -189,10 +189,12 @@ async function openBackend(
         return () => jobs.launch(job);
       },
       recreateMirror: async () => {
-        await mirror.close();
+        // It is removed: what closing it could not write is of no consequence.
+        await mirror.close().catch(() => undefined);
         await rm(join(dataDir, 'mirror'), { recursive: true, force: true });
         mirror = await openMirror(dataDir, log, mirrorFailed);
       },
+      giveUpMirror: (error) => mirror.giveUp(error),
     });
     storage.locks.nameRelations((tableId) => {
       const table = catalog.current.tables.find(({ stored }) => stored.tableId === tableId);

@@ -1,4 +1,5 @@
 import type { Clock, Report } from '../base/index.ts';
+import { PgError, SqlState } from '../base/index.ts';
 import type { Expr } from '../analyzer/tree.ts';
 import type { LockManager, LockOwner } from '../locks/index.ts';
 import { exclusive } from '../locks/index.ts';
@@ -111,6 +112,8 @@ export interface CatalogOptions {
   readonly mirrorIsNew: boolean;
   /** Throws the mirror away and starts an empty one. */
   readonly recreateMirror: () => Promise<void>;
+  /** Lets nobody ask the mirror any more until all is opened again, which this brings about. */
+  readonly giveUpMirror: (error: Error) => void;
   /**
    * Puts the removal of what a dropped table leaves behind among the transaction's writes; returns what starts it once that is
    * committed.
@@ -173,6 +176,19 @@ async function loadRecords(storage: Storage): Promise<Records> {
   return { tables, sequences, tablespaces };
 }
 
+/** Not that of a statement which was not done: what it follows may stand in Level. */
+function mirrorLost(cause: Error): PgError {
+  return new PgError(
+    SqlState.connectionFailure,
+    'terminating connection because the mirror of the catalog could not be made anew',
+    {
+      severity: 'FATAL',
+      detail: `The transaction may have been committed or not: ${cause.message}.`,
+      hint: 'In a moment you should be able to reconnect to the database and look.',
+    },
+  );
+}
+
 /** Opens the catalog: reuses the mirror when its stamp fits Level's version, rebuilds it otherwise. */
 export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   const { storage, mirror, setup, locks, clock } = options;
@@ -223,10 +239,17 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
     privateVersions: 0,
     versionOf,
     rebuild: async (state, records) => {
-      await options.recreateMirror();
-      epoch++;
-      await fillMirror(mirror, setup, await journal(), state.version);
-      core.committed = await load(state, records);
+      try {
+        await options.recreateMirror();
+        epoch++;
+        await fillMirror(mirror, setup, await journal(), state.version);
+        core.committed = await load(state, records);
+      } catch (error) {
+        // Neither the mirror nor the catalog in memory says what Level does: nobody may ask them again.
+        const cause = error instanceof Error ? error : new Error(String(error));
+        options.giveUpMirror(cause);
+        throw mirrorLost(cause);
+      }
     },
     changed: (entries) => {
       for (const listener of listeners) listener(entries);

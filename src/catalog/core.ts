@@ -25,7 +25,7 @@ export interface CatalogCore extends CatalogOptions {
   generations: number;
   /** Snapshots of open transactions so far: their versions are negative, and never to be confused with a committed one. */
   privateVersions: number;
-  /** Reads the committed catalog again from Level and a mirror made anew. */
+  /** Reads the committed catalog again from Level and a mirror made anew. @throws 08006 when there is no mirror any more */
   rebuild(state: CatalogState, records: Records): Promise<void>;
   /** The version of a snapshot of `state`. */
   versionOf(state: CatalogState): number;

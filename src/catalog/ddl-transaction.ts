@@ -251,27 +251,29 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
         for (const [id, record] of differences(committed.records.sequences, records.sequences)) {
           if (record === undefined) storage.sequences.drop(id);
         }
+        let follows = true;
         try {
           await mirror.exec('commit', noSettings);
-          core.committed = {
-            state: nextState,
-            records,
-            relations,
-            names,
-            snapshot: catalogSnapshot({
-              version: core.versionOf(nextState),
-              tables: snapshot.tables,
-              sequences: snapshot.sequences,
-              virtuals: snapshot.virtuals,
-              tablespaces: snapshot.tablespaces,
-              names,
-              formerRelids,
-            }),
-          };
         } catch {
-          // The commit stands in Level; a mirror that could not follow is made anew from there.
-          await core.rebuild(nextState, records);
+          follows = false;
         }
+        core.committed = {
+          state: nextState,
+          records,
+          relations,
+          names,
+          snapshot: catalogSnapshot({
+            version: core.versionOf(nextState),
+            tables: snapshot.tables,
+            sequences: snapshot.sequences,
+            virtuals: snapshot.virtuals,
+            tablespaces: snapshot.tablespaces,
+            names,
+            formerRelids,
+          }),
+        };
+        // The commit stands in Level; a mirror that could not follow is made anew from there.
+        if (!follows) await core.rebuild(nextState, records);
         view.committed();
       } finally {
         view.leave();

@@ -50,6 +50,7 @@ export async function openTestCatalog(storage: Storage, dataDir?: string): Promi
       if (dataDir !== undefined) rmSync(dataDir, { recursive: true, force: true });
       mirror = await open();
     },
+    giveUpMirror: (error) => mirror.giveUp(error),
   });
   return { catalog, mirror: () => mirror, rows, close: () => mirror.close() };
 }

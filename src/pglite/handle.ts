@@ -83,6 +83,8 @@ export interface PgliteHandle extends PgliteSession {
   readonly restarts: number;
   /** Ends what is running, rejecting it with `error`, and starts a new worker. Nothing running: nothing happens. */
   interrupt(error: PgError): void;
+  /** Ends the worker for good, as when it can't be started again: `onFailed` is told, requests are 57P03. Closed before or not. */
+  giveUp(error: Error): void;
   /** Writes the cluster as a tar that `templateTar` takes. */
   dump(path: string): Promise<void>;
   /** Waits for the queue, then ends the worker. Later requests are 57P01. */
@@ -280,7 +282,12 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
         resolve();
       });
     });
-    if (dataDir !== undefined) writeStamp(dataDir, false);
+    try {
+      if (dataDir !== undefined) writeStamp(dataDir, false);
+    } catch (error) {
+      await started.terminate();
+      throw error;
+    }
     applied = settingsUntouched;
     status = 'I';
     dying = false;
@@ -415,6 +422,7 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
     const last = worker;
     if (state === 'failed' || last === undefined) {
       state = 'closed';
+      await last?.terminate();
       return;
     }
     state = 'closing';
@@ -444,6 +452,11 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteHandle> 
       return restarts;
     },
     interrupt,
+    giveUp(error) {
+      if (state === 'failed') return;
+      fail(error);
+      void worker?.terminate();
+    },
     dump: (path) =>
       new Promise((resolve, reject) => {
         submit(waiting, {
