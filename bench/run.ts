@@ -8,8 +8,12 @@ import { startPgtide } from './lib/pgtide.ts';
 import { startPostgres } from './lib/postgres.ts';
 import type { Workload } from './lib/workload.ts';
 import { aggregates } from './workloads/aggregates.ts';
+import { compaction } from './workloads/compaction.ts';
 import { copy } from './workloads/copy.ts';
 import { flush } from './workloads/flush.ts';
+import { flushLatency } from './workloads/flush-latency.ts';
+import { flushUsers } from './workloads/flush-users.ts';
+import { flushWriters } from './workloads/flush-writers.ts';
 import { groupCommit } from './workloads/group-commit.ts';
 import { insert } from './workloads/insert.ts';
 import { manyUsers } from './workloads/many-users.ts';
@@ -24,12 +28,16 @@ const workloads: readonly Workload[] = [
   insert,
   copy,
   flush,
+  compaction,
   aggregates,
   start,
   manyUsers,
   tpcb,
   groupCommit,
   recovery,
+  flushWriters,
+  flushUsers,
+  flushLatency,
 ];
 
 const help = `npm run bench -- [workload …] [options]

@@ -61,7 +61,8 @@ async function contents(storage: Storage): Promise<string[]> {
   const found: unknown[] = [];
   for await (const batch of reading.indexLookup(table, table.indexes[0]!, 'bob', ['changed']))
     found.push(...batch.map((row) => row.values[0]));
-  expect(found.sort()).toEqual([0, 1, 2]);
+  expect(new Set(found)).toEqual(new Set([0, 1, 2]));
+  expect(found.length).toBe(3);
   await reading.rollback();
   return rows
     .map((row) =>
