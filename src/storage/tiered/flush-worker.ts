@@ -1,4 +1,6 @@
 /** The thread that flushes large tables; see flush-thread.ts. */
+import { readlinkSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/index.ts';
 import { filesDuckdb } from '../cold/duck.ts';
@@ -18,6 +20,7 @@ assert(parentPort !== null, 'the flush thread is a worker');
 const port = parentPort;
 const { folder, tempDirectory, memoryBytesMax } = workerData as FlushThreadData;
 
+giveWay();
 const source = await openLevelReader(folder);
 /** Of DuckDB: the other cores are for those who wait for an answer. */
 const threads = 1;
@@ -29,6 +32,17 @@ const waiting = new Map<
   number,
   { resolve(target: FileTarget | undefined): void; reject(error: Error): void }
 >();
+
+/** Lets other threads go first where there are fewer processors than threads with work: on Linux each has a priority of its own. */
+function giveWay(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    const threadId = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    setPriority(threadId, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // No /proc, or not allowed: then it goes by the scheduler alone.
+  }
+}
 
 function say(message: FromFlushThread): void {
   port.postMessage(message);
