@@ -13,6 +13,7 @@ const failures: readonly { readonly kinds: readonly CallKind[]; readonly error: 
     { kinds: ['open'], error: 'EIO' },
     { kinds: ['open', 'mkdir', 'write'], error: 'ENOSPC' },
     { kinds: ['unlink', 'truncate', 'mkdir'], error: 'EIO' },
+    { kinds: ['open', 'mkdir'], error: 'ENOSPC' },
   ];
 
 /** More calls of one round than any script makes. */
