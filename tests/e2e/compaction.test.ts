@@ -142,7 +142,7 @@ test('deleted_retention', async () => {
 test.each([
   [
     `CREATE STREAM TABLE s (a int) WITH (ttl = '10s', deleted_retention = '1 day')`,
-    'option "deleted_retention" is not for stream tables',
+    'parameter "deleted_retention" does not apply to stream tables',
   ],
   [
     `CREATE TABLE n (a int) WITH (deleted_retention = 'soon')`,
