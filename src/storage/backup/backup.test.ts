@@ -310,6 +310,7 @@ describe('a restore', () => {
     const names = (): string[] => readdirSync(root, { recursive: true }).map(String).sort();
     const others = names();
     try {
+      await expect(backup({ path: join(root, 'b') })).rejects.toMatchObject({ code: '55000' });
       await backup();
       const cut = restore({
         backup: place,

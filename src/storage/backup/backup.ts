@@ -38,7 +38,8 @@ export interface BackupParts {
 
 /** Errors: 22023, 55000 and 58P01 for the path (target.ts), XX001 and 58P01 for a file that is damaged or missing, 53100, 58030. */
 export async function backup(parts: BackupParts, options: BackupOptions): Promise<BackupResult> {
-  await checkBackupPath(options.path, parts.dataDir);
+  const locations = [...parts.engine.places.locations.values()].map(({ root }) => root);
+  await checkBackupPath(options.path, parts.dataDir, locations);
   const done = await readInfo(options.path).catch(() => undefined);
   if (done?.token === options.token) {
     await markComplete(options.path);

@@ -25,7 +25,11 @@ function refuse(path: string, why: string, hint?: string): PgError {
  * Errors: 22023 when the path is not absolute, 55000 when it is no place for a backup, 58P01 when the folder it is to be in
  * does not exist.
  */
-export async function checkBackupPath(path: string, dataDir: string): Promise<void> {
+export async function checkBackupPath(
+  path: string,
+  dataDir: string,
+  locations: readonly string[],
+): Promise<void> {
   if (path === '' || path.includes('\0') || !isAbsolute(path))
     throw new PgError(SqlState.invalidParameterValue, 'the path of a backup must be absolute', {
       detail: `"${path.replaceAll('\0', '\\0')}" is not.`,
@@ -42,6 +46,12 @@ export async function checkBackupPath(path: string, dataDir: string): Promise<vo
   );
   if (inside(real, data) || inside(data, real))
     throw refuse(path, 'it is within the data folder, or the data folder within it');
+  // A start removes files from there that bear its tag and that no manifest lists.
+  for (const root of locations) {
+    const location = await realpath(root).catch(() => root);
+    if (inside(real, location) || inside(location, real))
+      throw refuse(path, `it is within the location of a tablespace, "${root}", or that within it`);
+  }
 }
 
 /** The folder's entries; undefined: there is no such folder. Throws 55000 when it is something else. */
