@@ -10,7 +10,7 @@ import { virtualsOf } from './join.ts';
 import type { JournalEntry } from './level-records.ts';
 import { sameSequence, sequenceOf } from './mirror-sequences.ts';
 import type { Names } from './names.ts';
-import type { MirrorRelations, ReadRelation } from './read-mirror.ts';
+import type { MirrorRelation, MirrorRelations, ReadRelation } from './read-mirror.ts';
 import type { ReconcileContext } from './reconcile.ts';
 import { catalogTable, reconcileTable } from './reconcile.ts';
 import { refuseUnsupported } from './refuse.ts';
@@ -162,7 +162,8 @@ function tableAfter(input: EffectInput, { relation }: ReadRelation): TableAfter 
   );
   const rewrites =
     reconciled.rewritesRows ||
-    (known !== undefined && known.stored.tableId === request.computesRowsOf);
+    (known !== undefined && known.stored.tableId === request.computesRowsOf) ||
+    recomputes(before.relations.get(relation.relid)?.relation, relation);
   // Rows that are others, or elsewhere: the table goes on under a storage id of its own.
   const result = rewrites ? withNewId(reconciled, input.nextId()) : reconciled;
   const { newIndexes, needsEmptyTable, options, schemas } = result;
@@ -175,6 +176,15 @@ function tableAfter(input: EffectInput, { relation }: ReadRelation): TableAfter 
     needsEmptyTable,
     record: kept ? undefined : decoded,
   };
+}
+
+/** ALTER COLUMN … SET EXPRESSION: stored values that are computed otherwise now. */
+function recomputes(before: MirrorRelation | undefined, after: MirrorRelation): boolean {
+  return after.columns.some((column) => {
+    const former = before?.columns.find(({ attnum }) => attnum === column.attnum);
+    if (former?.generated !== 's' || column.generated !== 's') return false;
+    return former.default !== column.default;
+  });
 }
 
 /** Options of ours for a table that the statement has made or named; undefined: the former ones stay. */

@@ -1,4 +1,5 @@
 /** Rows of a table as ALTER TABLE makes them: converted, filled in and judged as PostgreSQL's ATRewriteTable does, row by row. */
+import { isDeepStrictEqual } from 'node:util';
 import { PgError, SqlState, assert, notSupported } from '../base/index.ts';
 import type { Expr } from '../analyzer/tree.ts';
 import type { CatalogColumn, CatalogTable, CheckConstraint } from '../catalog/types.ts';
@@ -44,7 +45,15 @@ export async function rowRewriter(
     const former = before.columns.find(({ id }) => id === column.id);
     return exprs?.has(column.id) === true || (former !== undefined && !readsAs(former, column));
   });
-  const fillIn = await fillers(session, after, computed);
+  const recomputed = after.columns.filter((column) => {
+    const former = before.columns.find(({ id }) => id === column.id);
+    if (former?.generated === undefined || column.generated === undefined) return false;
+    return !retyped.includes(column) && !isDeepStrictEqual(former.defaultExpr, column.defaultExpr);
+  });
+  const fillIn = [
+    ...(await fillers(session, after, computed)),
+    ...recomputed.map(({ id, defaultExpr }): [number, Expr] => [id, defaultExpr!]),
+  ];
   if (retyped.length === 0 && fillIn.length === 0) return undefined;
 
   const positionIn = (id: number): number => after.positionOf[id] ?? -1;
@@ -79,7 +88,7 @@ export async function rowRewriter(
     after,
     fillIn.filter(([id]) => generated.has(id)),
   );
-  const checks = newChecks(before, after, new Set(retyped.map(({ id }) => id)));
+  const checks = newChecks(before, after, new Set([...retyped, ...recomputed].map(({ id }) => id)));
   const judge = step(
     after,
     checks.map((check) => [0, check.expr] as const),

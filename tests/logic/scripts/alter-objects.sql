@@ -83,6 +83,9 @@ alter table a alter p set default 6, alter c2 drop default, alter n set not null
 insert into a (id, n) values (7, 70) returning p, c2;
 alter table a alter n drop not null, alter p drop default, alter p drop not null;
 insert into a (id) values (8) returning n, p;
+alter table a alter g1 set expression as (n * 3);
+select id, g1, g2 from a order by id;
+alter table a alter g1 set expression as (1 / (n - 10));
 alter table a alter g1 drop expression;
 update a set g1 = 0 where id = 1;
 select id, g1 from a order by id;
