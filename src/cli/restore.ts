@@ -22,6 +22,11 @@ async function run(
       signal,
       onProgress: (fraction) => progress.update(fraction),
     });
+    const { auditRestore } = await import('./restore-audit.ts');
+    await auditRestore(
+      dataDir,
+      `from ${resolve(folder)}, of ${result.backupStartedAt}, commit ${result.commitSeq}`,
+    );
   } finally {
     progress.clear();
   }

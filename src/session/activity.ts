@@ -31,22 +31,22 @@ export function createActivity(): Activity {
 export function countedExecutors(executors: Executors, { executors: counts }: Activity): Executors {
   const { row, rowSync, columnar, postgres } = executors;
   return {
-    row: (...call) => {
+    row: (query, context) => {
       counts.row++;
-      return row(...call);
+      return row(query, context);
     },
-    rowSync: (...call) => {
-      const rows = rowSync(...call);
+    rowSync: (query, context) => {
+      const rows = rowSync(query, context);
       if (rows !== undefined) counts.row++;
       return rows;
     },
-    columnar: (...call) => {
+    columnar: (query, context) => {
       counts.columnar++;
-      return columnar(...call);
+      return columnar(query, context);
     },
-    postgres: (...call) => {
+    postgres: (query, context) => {
       counts.postgres++;
-      return postgres(...call);
+      return postgres(query, context);
     },
   };
 }

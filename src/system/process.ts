@@ -16,7 +16,7 @@ export interface ProcessFigures {
 }
 
 /** How often the delay is measured; what is told is what a timer came late by beyond that. */
-const resolutionMs = 20;
+const resolutionMs = 50;
 
 export interface ProcessMeter {
   readonly figures: Omit<ProcessFigures, 'columnarMemory' | 'startUpMs'> & {

@@ -139,6 +139,12 @@ describe('a backup', () => {
         expect(
           await rowsOf(client, `SELECT count(*) > 1 FROM system.jobs WHERE job_type = 'flush'`),
         ).toEqual([[true]]);
+        const [[action, detail] = []] = await rowsOf(
+          client,
+          'SELECT action, detail FROM system.audit_log ORDER BY audit_id DESC LIMIT 1',
+        );
+        expect(action).toBe('RESTORE');
+        expect(detail).toMatch(`from ${path}, of `);
         await client.query('UPDATE accounts SET balance = balance + 1 WHERE id = 1');
       });
     });
