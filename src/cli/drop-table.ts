@@ -6,6 +6,7 @@ import { CommandError, ExitCode } from './errors.ts';
 import { findJob, followJob, lastJobId } from './job-progress.ts';
 import type { Column } from './output.ts';
 import { tell } from './output.ts';
+import { createProgress } from './progress.ts';
 import { canAsk, confirm } from './prompt.ts';
 import type { TableName } from './relation.ts';
 import { resolveTable } from './relation.ts';
@@ -13,6 +14,8 @@ import { messageText } from './sql/message.ts';
 import type { TableFigures } from './table-figures.ts';
 import { readFiguresOf } from './table-figures.ts';
 import { formatDuration, plural } from './units.ts';
+
+const countDrawMs = 300;
 
 interface DropFlags {
   readonly force?: boolean;
@@ -24,6 +27,8 @@ interface DropFlags {
 interface Preview {
   readonly table: TableName;
   readonly figures: TableFigures;
+  /** When the figures were counted; undefined: just now. */
+  readonly counted: Date | undefined;
   readonly dependents: readonly Dependent[];
   readonly subscriptions: readonly Subscription[];
 }
@@ -37,22 +42,40 @@ const previewColumns: readonly Column[] = [
   { key: 'files', unit: 'count' },
   { key: 'hot_bytes', title: 'hot size', unit: 'bytes' },
   { key: 'cold_bytes', title: 'cold size', unit: 'bytes' },
-  { key: 'measured_at', title: 'counted', unit: 'time' },
+  { key: 'counted', unit: 'time' },
 ];
 
 const describeSubscription = (live: Subscription): string =>
   `query ${live.query_id} of ${live.user_name}, user ${live.user_id}, connection ${live.process_id}`;
 
-async function readPreview(context: ClientContext, name: string): Promise<Preview> {
+/** Large tables are counted in their own time; whoever is asked should decide by what is there now. */
+async function count(context: ClientContext, { sql }: TableName): Promise<void> {
+  const { query } = await context.connection();
+  const progress = createProgress(`count ${sql}`);
+  const timer = setInterval(() => progress.update(), countDrawMs);
+  try {
+    await query(`ANALYZE ${sql}`);
+  } finally {
+    clearInterval(timer);
+    progress.clear();
+  }
+}
+
+async function readPreview(context: ClientContext, name: string, asks: boolean): Promise<Preview> {
   const connection = await context.connection();
   const table = await resolveTable(connection, name);
   if (!table.owned) throw new CommandError(`must be owner of table ${table.name}`);
-  const figures = await readFiguresOf(connection, table);
+  let figures = await readFiguresOf(connection, table);
   // A table without figures is one of the server's own.
   if (figures === undefined) throw new CommandError(`table ${table.sql} belongs to the server`);
+  if (asks) {
+    await count(context, table);
+    figures = (await readFiguresOf(connection, table)) ?? figures;
+  }
   return {
     table,
     figures,
+    counted: asks ? undefined : (figures.measured_at ?? undefined),
     dependents: await readDependents(connection, table),
     subscriptions: await readSubscriptions(connection, table),
   };
@@ -70,8 +93,8 @@ async function showList(
 
 async function show(context: ClientContext, preview: Preview, cascade: boolean): Promise<void> {
   if (context.output.format === 'json') return;
-  const { table, figures, dependents, subscriptions } = preview;
-  await context.output.record(previewColumns, { ...figures, table: table.sql });
+  const { table, figures, counted, dependents, subscriptions } = preview;
+  await context.output.record(previewColumns, { ...figures, table: table.sql, counted });
   await showList(
     context,
     cascade ? 'dropped with it:' : 'depend on it:',
@@ -112,7 +135,7 @@ async function agree({ table, dependents }: Preview): Promise<void> {
 async function run(context: ClientContext, name: string, flags: DropFlags): Promise<void> {
   const { force = false, cascade = false, wait } = flags;
   context.onNotice = (notice) => tell(messageText(notice));
-  const preview = await readPreview(context, name);
+  const preview = await readPreview(context, name, !force && canAsk());
   const { table, figures, dependents, subscriptions } = preview;
   if (!force || !cascade) await show(context, preview, cascade);
   if (!cascade) refuseDependents(preview);
