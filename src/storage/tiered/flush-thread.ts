@@ -33,24 +33,41 @@ export interface FlushThread {
 
 export function flushThread(data: FlushThreadData): FlushThread {
   let worker: Promise<Worker> | undefined;
+  /** The same once it is ready, until it has ended. */
+  let running: Worker | undefined;
   let idle: NodeJS.Timeout | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   let closing = false;
 
   async function start(): Promise<Worker> {
     const made = new Worker(new URL('./flush-worker.ts', import.meta.url), { workerData: data });
-    await once(made, 'message');
+    // It has died, or ended as it was told: the next flush gets another. Who waits for it is told by listeners of its own.
+    const gone = (): void => {
+      if (running !== made) return;
+      running = undefined;
+      worker = undefined;
+    };
+    made.on('error', gone);
+    made.on('exit', gone);
+    try {
+      await once(made, 'message');
+    } catch (error) {
+      worker = undefined;
+      throw error;
+    }
+    running = made;
     return made;
   }
 
   async function stop(): Promise<void> {
     clearTimeout(idle);
-    const stopping = worker;
+    const made = running;
+    running = undefined;
     worker = undefined;
-    if (stopping === undefined) return;
-    const made = await stopping.catch(() => undefined);
     if (made === undefined) return;
-    const exited = once(made, 'exit');
+    const exited = new Promise((resolve) => {
+      made.once('exit', resolve);
+    });
     made.ref();
     send(made, { kind: 'close' });
     await exited;
@@ -94,9 +111,7 @@ export function flushThread(data: FlushThreadData): FlushThread {
           break;
       }
     };
-    /** It has died: the next flush gets another. */
     const onGone = (error: unknown): void => {
-      worker = undefined;
       end(
         error instanceof Error
           ? error
