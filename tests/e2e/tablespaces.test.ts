@@ -1,4 +1,4 @@
-/** Tablespaces as storage locations: what PostgreSQL's clients see, what is on disk, and what is left after kills. */
+/** Tablespaces as storage locations: what PostgreSQL's clients see and what is on disk. */
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startServerProcess } from '../support/server-process.ts';
 import type { ServerProcess } from '../support/server-process.ts';
-import { connect, errorOf, rowsOf, withClient } from './client.ts';
+import { errorOf, rowsOf, withClient } from './client.ts';
 
 let server: ServerProcess;
 let root = '';
@@ -343,73 +343,4 @@ test('names that hurt stay apart and inside', async () => {
     expect(readdirSync(`${server.dataDir}/cold`)).toEqual([]);
     await client.query('drop tablespace odd');
   });
-});
-
-test('kills at any moment leave tablespaces whole', async () => {
-  await withClient(server, async (client) => {
-    await client.query('create table k (id int primary key, b text)');
-    await client.query(`insert into k select g, md5(g::text) from generate_series(1, 3000) g`);
-  });
-  let names = 0;
-  const made = new Set<string>();
-  let doubtful: string | undefined;
-  const change = async (client: pg.Client): Promise<void> => {
-    for (;;) {
-      const name = `s${names++}`;
-      doubtful = name;
-      await client.query(`create tablespace ${name} location '${root}/kill/${name}/\${table}'`);
-      made.add(name);
-      doubtful = undefined;
-      await client.query(`alter table k set tablespace ${name}`);
-      await client.query(`insert into k values (${3000 + names})`);
-      await client.query('flush table k');
-      await jobsDone(client);
-      for (const old of made) {
-        if (old === name) continue;
-        doubtful = old;
-        await client.query(`drop tablespace ${old}`);
-        made.delete(old);
-        doubtful = undefined;
-      }
-    }
-  };
-  for (const afterMs of [400, 900]) {
-    const client = await connect(server);
-    const changing = change(client).catch((error: unknown) => error);
-    await new Promise((resolve) => setTimeout(resolve, afterMs));
-    await server.stop('SIGKILL');
-    expect(String(await changing)).toMatch(/terminated|ECONNRESET|EPIPE/);
-    await server.restart();
-    await withClient(server, async (again) => {
-      await jobsDone(again);
-      const known = (
-        await rowsOf(again, `select name from system.storages where name ~ '^s[0-9]+$' order by 1`)
-      ).map(([name]) => name as string);
-      expect(
-        (
-          await rowsOf(
-            again,
-            `select spcname from pg_tablespace where spcname ~ '^s[0-9]+$' order by 1`,
-          )
-        ).flat(),
-      ).toEqual(known);
-      for (const name of made) if (name !== doubtful) expect(known).toContain(name);
-      for (const name of known) expect(made.has(name) || name === doubtful).toBe(true);
-      // Each location has its marker, and no other folder has one.
-      const marked = (existsSync(`${root}/kill`) ? readdirSync(`${root}/kill`) : []).filter(
-        (name) =>
-          readdirSync(`${root}/kill/${name}`).some((file) => file.startsWith('pgtide-tablespace-')),
-      );
-      expect(marked.sort()).toEqual(known.sort());
-      const [row] = await rowsOf(again, 'select count(*)::int, count(b)::int from k');
-      expect(row![0]).toBeGreaterThanOrEqual(3000);
-      expect(row![1]).toBe(3000);
-      const [files] = await rowsOf(again, 'select count(*)::int from system.files');
-      expect(
-        parquetBelow(`${root}/kill`).length + parquetBelow(`${server.dataDir}/cold`).length,
-      ).toBe(files![0]);
-      made.clear();
-      for (const name of known) made.add(name);
-    });
-  }
 });
