@@ -69,6 +69,7 @@ function toyStorage(): {
         rowsRead: 80,
         rowsRemoved: 10,
         marksRemoved: 10,
+        leftFiles: [],
       };
     },
   };

@@ -336,6 +336,8 @@ export interface CompactResult {
   readonly rowsRead: number;
   readonly rowsRemoved: number;
   readonly marksRemoved: number;
+  /** Files of any table that no manifest lists any more and that could not be removed, with the reason. */
+  readonly leftFiles: readonly { readonly path: string; readonly error: Error }[];
 }
 
 /** One Parquet file, as the manifest lists it. */
@@ -514,6 +516,51 @@ export interface Locations {
   uses(): Promise<ReadonlyMap<number | undefined, LocationUse>>;
 }
 
+/** What verifying finds. */
+export type FindingKind =
+  /** A checksum is wrong, or something is not readable. */
+  | 'damaged'
+  /** Something that is listed is not there. */
+  | 'missing'
+  /** Something is there that nothing leads to. */
+  | 'orphan'
+  /** Two places that tell of the same thing do not agree. */
+  | 'mismatch'
+  /** What a crash, a TRUNCATE or a dropped index has left, and the next start or clean-up removes: no harm. */
+  | 'leftover';
+
+export interface Finding {
+  readonly kind: FindingKind;
+  /** Where: a table, a file, a key. */
+  readonly subject: string;
+  readonly message: string;
+}
+
+/** What the layers above say of their entries. */
+export interface CatalogCheck {
+  readonly tables: readonly StoredTable[];
+  /** Tables that are dropped, whose clean-up is to come. */
+  readonly passing: readonly number[];
+  readonly sequences: readonly number[];
+  readonly findings: readonly Finding[];
+}
+
+/** Reads the meta entries of catalog, jobs and so on. */
+export type ReadCatalog = (entries: readonly (readonly [string, Buffer])[]) => CatalogCheck;
+
+export interface VerifyReport {
+  readonly tables: number;
+  readonly keys: number;
+  readonly hotRows: number;
+  /** Those that nothing supersedes. */
+  readonly coldRows: number;
+  readonly files: number;
+  readonly fileBytes: number;
+  /** All findings but leftovers. */
+  readonly problems: number;
+  readonly findings: readonly Finding[];
+}
+
 /** The whole storage engine, as sessions and jobs use it. */
 export interface Storage {
   readonly locations: Locations;
@@ -539,10 +586,7 @@ export interface Storage {
    * How many rows a flush would move, by user id ('' in shared tables), of all users or of those asked for; users with none are
    * left out. Reads those rows.
    */
-  countHotRows(
-    table: StoredTable,
-    users?: readonly string[],
-  ): Promise<ReadonlyMap<string, number>>;
+  countHotRows(table: StoredTable, users?: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /**
    * Moves committed hot rows to Parquet, crash-ordered as architecture.md says. With `userIds` (user tables only) those users' rows
    * alone, at a cost that does not depend on the others'.
@@ -617,10 +661,7 @@ export interface Storage {
   /** As long as the returned function is not called, no file that is listed now, or will be, is removed from the disk. */
   pinFiles(): () => void;
   /** Removes a stream's expired rows; returns how many. */
-  evictExpired(
-    table: StoredTable,
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<number>;
+  evictExpired(table: StoredTable, options?: { readonly signal?: AbortSignal }): Promise<number>;
   metrics(): Promise<StorageMetrics>;
   /** Measured figures of a table (not estimates): reads all that it has in the hot store. `gently`: half of the time. */
   stats(
@@ -660,6 +701,11 @@ export interface Storage {
   forgetUser(table: StoredTable, userId: string): Promise<UserLeftovers>;
   /** Files that are in the folders, once those that were removed are not read any more; their paths. */
   filesIn(folders: readonly UserFolder[]): Promise<readonly string[]>;
+  /** Reads every key and every listed file as they are at one moment, and compares them; work goes on meanwhile. */
+  verify(options: {
+    readonly readCatalog: ReadCatalog;
+    readonly signal?: AbortSignal;
+  }): Promise<VerifyReport>;
   /** Resolves when no background work (lazy deletion after flush or truncate) is left. */
   idle(): Promise<void>;
   /**

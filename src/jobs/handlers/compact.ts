@@ -25,6 +25,7 @@ export const compactHandler: JobHandler = {
         rows_rewritten: rows.rowsRead - rows.rowsRemoved,
         rows_removed: rows.rowsRemoved,
         marks_removed: rows.marksRemoved,
+        files_left: rows.leftFiles.map(({ path, error }) => `${path}: ${error.message}`),
       },
       summary: `${count(filesBefore, 'file')} to ${filesAfter}, ${count(rows.rowsRead, 'row')} read, ${rows.rowsRemoved} of them superseded`,
     };

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { verifyStorage } from '../verify/verify.ts';
 import { backup } from '../backup/backup.ts';
 import type { FilesDuckdb } from '../cold/duck.ts';
 import { prefixEnd } from '../keys/buffer.ts';
@@ -19,6 +20,7 @@ import { scanHotRows } from '../tiered/hot-scan.ts';
 import { coldScan } from '../tiered/scan.ts';
 import { evictExpired, hasExpired } from '../tiered/evict.ts';
 import { removeDeleted } from '../tiered/retention.ts';
+import { removeStaleEntries } from '../tiered/stale-entries.ts';
 import { buildIndex } from '../txn/build-index.ts';
 import { latestView } from '../txn/reader.ts';
 import { rewriteTable } from '../txn/rewrite-table.ts';
@@ -86,6 +88,7 @@ export function makeStorage(
         await removeTruncated(engine, tableId);
         if (latestView(engine).tableRecord(engine.tableState(tableId)).moving)
           await removeMoved(engine, tableId);
+        await removeStaleEntries(engine, engine.runtime(table));
       }),
     async coldScan(transaction, table, options) {
       const inner = internal(transaction);
@@ -149,6 +152,7 @@ export function makeStorage(
         { engine, sequences, dataDir: dirname(coldRoot), holdFiles: () => engine.files.pin() },
         options,
       ),
+    verify: (options) => verifyStorage(engine, duckdb, options),
     forgetUser: async (table, userId) => {
       await inTurn(table.tableId, () => forgetUser(engine, table, userId));
       return await userLeftovers(engine, table, userId);

@@ -100,7 +100,8 @@ export async function compactTable(
   if (failure !== undefined) throw translated(failure);
   const marksRemoved = await cleanMarks(engine, runtime, scopes);
   options.onProgress?.(1);
-  return { scopes: scopes.length, ...totals, marksRemoved };
+  const leftFiles = await engine.files.retry();
+  return { scopes: scopes.length, ...totals, marksRemoved, leftFiles };
 
   async function compactScope(userId: string): Promise<void> {
     const before = await filesOf(engine, runtime, userId);
