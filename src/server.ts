@@ -60,6 +60,8 @@ export interface ServerHooks {
   readonly faults?: Faults;
   /** Puts something of theirs around the hot store. */
   readonly wrapStore?: (store: HotStore) => HotStore;
+  /** See OpenStorageOptions. */
+  readonly flushInlineRows?: number;
   /** Told what all sessions share, at the start and after each recovery. */
   readonly onEngine?: (engine: Engine) => void;
 }

@@ -33,6 +33,7 @@ export function crashingServer(dataDir: string, passedFile?: string): CrashingSe
   let port = 0;
   let output = '';
   let gone: Promise<void> = Promise.resolve();
+  let starts = 0;
 
   const require = (): ChildProcess => {
     if (child === undefined) throw new Error('the server has not been started');
@@ -56,6 +57,8 @@ export function crashingServer(dataDir: string, passedFile?: string): CrashingSe
           env: {
             ...process.env,
             ...(killAt === undefined ? {} : { PGTIDE_CRASH_AT: killAt }),
+            // Small flushes are done without it otherwise.
+            ...(++starts % 2 === 0 ? { PGTIDE_CRASH_FLUSH_THREAD: '1' } : {}),
             ...(passedFile === undefined ? {} : { PGTIDE_CRASH_PASSED: passedFile }),
           },
         },

@@ -3,6 +3,7 @@
  *
  * PGTIDE_CRASH_AT=`name#n` kills the process at the nth passage of a point, from the start on; the parent's message
  * `{ killAt }` does so from then on. PGTIDE_CRASH_PASSED names a file that gets a line with each point passed for the first time.
+ * PGTIDE_CRASH_FLUSH_THREAD=1 has even the smallest flush done by the flush thread.
  */
 import { appendFileSync, writeSync } from 'node:fs';
 import { Command } from 'commander';
@@ -41,6 +42,7 @@ const command = addConfigFlags(new Command('serve')).action(async () => {
   const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
   const server = await startServer(config, log, {
     faults,
+    ...(process.env['PGTIDE_CRASH_FLUSH_THREAD'] === '1' ? { flushInlineRows: 0 } : {}),
     wrapStore: (store) => faultyStore(store, faults),
   });
   process.on('SIGTERM', () => {
