@@ -182,7 +182,7 @@ async function cleanUp(context: ClientContext, table: TableName, jobId: number):
     await followJob(context, `clean up after ${table.sql}`, jobId);
   } catch (error) {
     tell(
-      `pgtide: ${table.sql} is dropped; job ${jobId} goes on removing what it leaves behind (pgtide jobs)`,
+      `pgtide: ${table.sql} is dropped, but not all of it is removed yet: job ${jobId} in pgtide jobs`,
     );
     throw error;
   }

@@ -2,6 +2,7 @@
 import type { ClientContext } from './client.ts';
 import type { Connection } from './connect.ts';
 import { CommandError } from './errors.ts';
+import { tell } from './output.ts';
 import { createProgress, showsProgress } from './progress.ts';
 
 /** A row of system.jobs. */
@@ -129,6 +130,7 @@ export async function followJob(
 ): Promise<JobRow> {
   const connection = await context.connection();
   const progress = createProgress(label);
+  let told = false;
   try {
     for (;;) {
       const job = await readJob(connection, jobId);
@@ -141,6 +143,11 @@ export async function followJob(
         );
       }
       const trouble = job.status === 'retrying' ? (job.error_message ?? 'will be tried again') : '';
+      // Where no bar shows it, a wait without an end must not be silent.
+      if (job.status === 'retrying' && !told && !showsProgress()) {
+        told = true;
+        tell(`pgtide: job ${jobId} will be tried again: ${trouble}`);
+      }
       progress.update(job.progress, job.status === 'new' ? 'waits for its turn' : trouble);
       await pause(pollIntervalMs, context.signal);
     }
