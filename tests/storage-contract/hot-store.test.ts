@@ -139,6 +139,24 @@ describe.each(Object.entries(implementations))('hot store: %s', (_, open) => {
     expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected']);
   });
 
+  test('compacting a range leaves what there is, beside batches', async () => {
+    for (let n = 0; n < 50; n++) await put(store, [Buffer.from([1, n]), `value ${n}`]);
+    await put(
+      store,
+      ...Array.from(
+        { length: 40 },
+        (_, n) => [Buffer.from([1, n]), undefined] as [Buffer, undefined],
+      ),
+    );
+    const snapshot = store.snapshot();
+    const compacting = store.compactRange(Buffer.from([1]), Buffer.from([2]));
+    await put(store, [Buffer.from([1, 3]), 'meanwhile']);
+    await compacting;
+    expect((await read(store)).length).toBe(11);
+    expect(store.getSync(Buffer.from([1, 3]), snapshot)).toBeUndefined();
+    snapshot.release();
+  });
+
   test('watchers hear of each batch in order until they leave', async () => {
     const heard: string[][] = [];
     const leave = store.watch((keys) =>
