@@ -35,6 +35,14 @@ export const serverFunctions = {
       ['duration_ms', 'double precision'],
     ],
   },
+  verify: {
+    parameters: '',
+    returns: [
+      ['kind', 'text'],
+      ['subject', 'text'],
+      ['message', 'text'],
+    ],
+  },
   erase_user: { parameters: 'text', returns: 'jsonb' },
 } as const satisfies Readonly<Record<string, ServerFunction>>;
 

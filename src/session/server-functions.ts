@@ -5,7 +5,7 @@ import type { JobRecord } from '../jobs/index.ts';
 import type { Row } from '../types/value.ts';
 import { auditAction } from './audit.ts';
 import { flushTable } from './flush.ts';
-import { backUp, eraseUser } from './server-jobs.ts';
+import { backUp, eraseUser, verifyStored } from './server-jobs.ts';
 import type { SessionState } from './state.ts';
 
 /** Arguments in, the rows that the function returns out. */
@@ -15,6 +15,7 @@ const runs: Readonly<Record<ServerFunctionName, Run>> = {
   flush: async (session, [relid]) => [await flushTable(session, relid ?? null)],
   cancel_job: async (session, [jobId]) => [[cancelJob(session, jobId as bigint | null)]],
   backup: async (session, [path]) => [await backUp(session, path ?? null)],
+  verify: (session) => verifyStored(session),
   erase_user: async (session, [userId]) => [[await eraseUser(session, userId ?? null)]],
 };
 

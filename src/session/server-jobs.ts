@@ -1,6 +1,7 @@
 /** tide.backup and tide.erase_user: jobs over the whole server that a superuser asks for and waits for. */
 import { PgError, SqlState, assert } from '../base/index.ts';
 import { backupParams, eraseParams } from '../jobs/index.ts';
+import { readCatalog } from '../system/catalog-check.ts';
 import { parseJsonb } from '../types/jsonb.ts';
 import type { Row, Value } from '../types/value.ts';
 import { userIdBytesMax } from './settings.ts';
@@ -74,6 +75,23 @@ export async function eraseUser(session: SessionState, userId: Value): Promise<V
   const done = engine.jobs.run('erase', { params: eraseParams(id), requestedBy: roles.name });
   const { job } = await unlessAborted(done, signal);
   return parseJsonb(JSON.stringify({ job_id: Number(job.jobId), ...(job.result as object) }));
+}
+
+/**
+ * A row for each finding; none: all is sound. A notice tells what was read.
+ * @throws 42501, 25001
+ */
+export async function verifyStored(session: SessionState): Promise<readonly Row[]> {
+  requireAlone(session, 'verify', 'verify');
+  const { engine, signal } = session;
+  const report = await engine.storage.verify({ readCatalog, signal });
+  const { keys, tables, hotRows, coldRows, files, problems } = report;
+  session.notice({
+    severity: 'NOTICE',
+    code: SqlState.successfulCompletion,
+    message: `verified ${keys} keys of ${tables} tables, ${hotRows} hot rows, ${coldRows} cold rows in ${files} files: ${problems} problems`,
+  });
+  return report.findings.map(({ kind, subject, message }) => [kind, subject, message]);
 }
 
 /** Rejects with the signal's reason when that comes first; the work goes on. */

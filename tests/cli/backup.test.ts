@@ -223,6 +223,7 @@ describe('a backup', () => {
       await expect(client.query('SELECT tide.backup(NULL)')).rejects.toMatchObject({
         code: '22004',
       });
+      expect(await rowsOf(client, 'SELECT * FROM tide.verify()')).toEqual([]);
       await expect(client.query(`SELECT tide.erase_user('')`)).rejects.toMatchObject({
         code: '22023',
       });

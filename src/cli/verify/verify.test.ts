@@ -12,7 +12,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { encodeTable } from '../../catalog/codec.ts';
 import { keys } from '../../catalog/level-records.ts';
 import { verifyDataFolder } from '../../storage/index.ts';
-import type { Finding, VerifyReport } from '../../storage/index.ts';
 import { openLevelStore } from '../../storage/hot/level-store.ts';
 import type { HotEntry } from '../../storage/hot/types.ts';
 import { prefixEnd } from '../../storage/keys/buffer.ts';
@@ -20,9 +19,9 @@ import { Keyspace, metaKey, stateKey, tablePrefix } from '../../storage/keys/key
 import { decodeManifestEntry, encodeManifestEntry } from '../../storage/cold/manifest.ts';
 import { testTable } from '../../storage/testing.ts';
 import { inTransaction, testFolder } from '../../storage/testing-folder.ts';
-import type { Storage, StoredTable } from '../../storage/types.ts';
+import type { Finding, Storage, StoredTable, VerifyReport } from '../../storage/types.ts';
 import { Oid } from '../../types/oid.ts';
-import { readCatalog } from './catalog.ts';
+import { readCatalog } from '../../system/catalog-check.ts';
 
 const withLayout = (table: StoredTable): StoredTable => ({
   ...table,
@@ -122,8 +121,7 @@ const flipped = (value: Buffer, at = value.length >> 1): Buffer => {
   copy[at]! ^= 1;
   return copy;
 };
-const flipFirst = ([[key, value]]: HotEntry[]): [Buffer, Buffer][] =>
-  [[key!, flipped(value!)]] as [Buffer, Buffer][];
+const flipFirst = ([first]: HotEntry[]): [Buffer, Buffer][] => [[first![0], flipped(first![1])]];
 const dropFirst = (entries: HotEntry[]): [Buffer, undefined][] => [[entries[0]![0], undefined]];
 
 function expectFinding(
@@ -319,6 +317,39 @@ test.each(hotDamages)('damage is told: %s', async (_, prefix, change, { message,
     ...finding,
     ...(message === undefined ? {} : { message: expect.stringContaining(message) }),
   });
+});
+
+test('a storage at work tells the same of what it holds', async () => {
+  storage = await folder.open();
+  const { hotRows, coldRows, problems, findings } = await storage.verify({ readCatalog });
+  expect({ hotRows, coldRows, problems, findings }).toEqual({
+    hotRows: 9,
+    coldRows: 110,
+    problems: 0,
+    findings: [],
+  });
+  let stop = false;
+  let written = 0;
+  const writer = (async () => {
+    for (; !stop; written++) {
+      await inTransaction(storage, async (transaction) => {
+        const values = [BigInt(1000 + (written % 50)), `text ${written}`];
+        const old = await transaction.get(notes, 'bob', [values[0]!]);
+        if (old === undefined) await transaction.insert(notes, 'bob', values);
+        else if (written % 3 === 0) await transaction.delete(notes, old, 'hard');
+        else await transaction.update(notes, old, values);
+      });
+      if (written % 20 === 10) await storage.flush(notes, {});
+    }
+  })();
+  for (let i = 0; i < 5; i++)
+    expect(await storage.verify({ readCatalog })).toMatchObject({ problems: 0 });
+  stop = true;
+  await writer;
+  expect(written).toBeGreaterThan(5);
+  writeFileSync(coldFile, flipped(readFileSync(coldFile)));
+  expectFinding(await storage.verify({ readCatalog }), { kind: 'damaged', subject: rowsText });
+  await storage.close();
 });
 
 test('damaged, missing and stray files are told', async () => {

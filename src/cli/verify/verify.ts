@@ -19,7 +19,7 @@ async function run(
 ): Promise<void> {
   // The engines are loaded when they are needed: help starts without them.
   const { verifyDataFolder } = await import('../../storage/index.ts');
-  const { readCatalog } = await import('./catalog.ts');
+  const { readCatalog } = await import('../../system/catalog-check.ts');
   const dataDir = resolve(readDataDir(flags.dataDir));
   const started = performance.now();
   const progress = createProgress('verify');

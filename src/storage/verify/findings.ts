@@ -1,22 +1,4 @@
-/** What verifying finds. */
-export type FindingKind =
-  /** A checksum is wrong, or something is not readable. */
-  | 'damaged'
-  /** Something that is listed is not there. */
-  | 'missing'
-  /** Something is there that nothing leads to. */
-  | 'orphan'
-  /** Two places that tell of the same thing do not agree. */
-  | 'mismatch'
-  /** What a crash, a TRUNCATE or a dropped index has left, and the next start or clean-up removes: no harm. */
-  | 'leftover';
-
-export interface Finding {
-  readonly kind: FindingKind;
-  /** Where: a table, a file, a key. */
-  readonly subject: string;
-  readonly message: string;
-}
+import type { Finding, FindingKind } from '../types.ts';
 
 /** Findings of one kind about one subject that are kept; the rest is counted. */
 const keptMax = 20;

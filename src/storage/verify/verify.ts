@@ -6,8 +6,11 @@ import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { PgError, SqlState } from '../../base/index.ts';
 import { parseLocation } from '../cold/location.ts';
-import { createPlaces } from '../cold/places.ts';
+import type { FilesDuckdb } from '../cold/duck.ts';
 import { filesDuckdb } from '../cold/duck.ts';
+import type { Places } from '../cold/places.ts';
+import { createPlaces } from '../cold/places.ts';
+import type { Engine } from '../engine.ts';
 import { openLevelStore } from '../hot/level-store.ts';
 import type { HotStore } from '../hot/types.ts';
 import { Keyspace } from '../keys/keyspace.ts';
@@ -16,11 +19,10 @@ import { claimDataFolder } from '../open/data-folder.ts';
 import { lockDataFolder } from '../open/folder-lock.ts';
 import type { LocationRecord } from '../open/locations.ts';
 import { locationKeyPrefix } from '../open/locations.ts';
-import type { StoredTable } from '../types.ts';
+import type { ReadCatalog, VerifyReport } from '../types.ts';
 import type { Check } from './check.ts';
 import { eachEntry, newTableCheck } from './check.ts';
 import { checkFiles, checkRoot, eachColdRow } from './files.ts';
-import type { Finding, FindingKind } from './findings.ts';
 import { createFindings, textOf } from './findings.ts';
 import {
   checkBulks,
@@ -36,37 +38,12 @@ import { checkIndexes, checkRows } from './rows.ts';
 /** Memory of the DuckDB that reads the files. */
 const duckdbMemoryBytes = 512 * 1024 * 1024;
 
-/** What the layers above say of their entries. */
-export interface CatalogCheck {
-  readonly tables: readonly StoredTable[];
-  /** Tables that are dropped, whose clean-up is to come. */
-  readonly passing: readonly number[];
-  readonly sequences: readonly number[];
-  readonly findings: readonly Finding[];
-}
-
 export interface VerifyOptions {
   readonly dataDir: string;
-  /** Reads the meta entries of catalog, jobs and so on. */
-  readonly readCatalog: (entries: readonly (readonly [string, Buffer])[]) => CatalogCheck;
+  readonly readCatalog: ReadCatalog;
   readonly signal?: AbortSignal;
   readonly onProgress?: (fraction: number) => void;
 }
-
-export interface VerifyReport {
-  readonly tables: number;
-  readonly keys: number;
-  readonly hotRows: number;
-  /** Those that nothing supersedes. */
-  readonly coldRows: number;
-  readonly files: number;
-  readonly fileBytes: number;
-  /** All findings but leftovers. */
-  readonly problems: number;
-  readonly findings: readonly Finding[];
-}
-
-export type { Finding, FindingKind };
 
 /** Errors: 58P01 when there is no data folder, 55006 when a server uses it, 55000 as claimDataFolder. Damage is in the report. */
 export async function verifyDataFolder(options: VerifyOptions): Promise<VerifyReport> {
@@ -88,7 +65,12 @@ export async function verifyDataFolder(options: VerifyOptions): Promise<VerifyRe
       return unreadable(textOf(error));
     }
     try {
-      return await verify(dataDir, store, options);
+      const coldRoot = join(dataDir, 'cold');
+      const duckdb = filesDuckdb(join(dataDir, 'tmp'), duckdbMemoryBytes);
+      const places = createPlaces(coldRoot);
+      return await verify({ store, duckdb, places, coldRoot }, options).finally(() =>
+        duckdb.close(),
+      );
     } finally {
       await store.close();
     }
@@ -110,14 +92,41 @@ function unreadable(message: string): VerifyReport {
   };
 }
 
-async function verify(
-  dataDir: string,
-  store: HotStore,
-  { readCatalog, signal, onProgress }: VerifyOptions,
+/** The same of a storage that is at work, but for what lies about on disk: files are being written there. */
+export async function verifyStorage(
+  engine: Engine,
+  duckdb: FilesDuckdb,
+  options: Pick<VerifyOptions, 'readCatalog' | 'signal'>,
 ): Promise<VerifyReport> {
-  const coldRoot = join(dataDir, 'cold');
+  const release = engine.files.pin();
+  const snapshot = engine.store.snapshot();
+  try {
+    const store: HotStore = {
+      ...engine.store,
+      get: (key) => engine.store.get(key, snapshot),
+      getSync: (key) => engine.store.getSync(key, snapshot),
+      scan: (range) => engine.store.scan({ ...range, snapshot }),
+    };
+    return await verify({ store, duckdb, places: engine.places, coldRoot: undefined }, options);
+  } finally {
+    snapshot.release();
+    release();
+  }
+}
+
+interface VerifyParts {
+  readonly store: HotStore;
+  readonly duckdb: FilesDuckdb;
+  readonly places: Places;
+  /** Undefined: what lies there besides the files that are listed is not looked at. */
+  readonly coldRoot: string | undefined;
+}
+
+async function verify(
+  { store, duckdb, places, coldRoot }: VerifyParts,
+  { readCatalog, signal, onProgress }: Pick<VerifyOptions, 'readCatalog' | 'signal' | 'onProgress'>,
+): Promise<VerifyReport> {
   const findings = createFindings();
-  const duckdb = filesDuckdb(join(dataDir, 'tmp'), duckdbMemoryBytes);
   let allBytes = Math.max(
     1,
     await store.approximateBytes(Buffer.alloc(1), Buffer.from([Keyspace.unsyncedTail])),
@@ -125,7 +134,7 @@ async function verify(
   let doneBytes = 0;
   const check: Check = {
     store,
-    places: createPlaces(coldRoot),
+    places,
     duckdb,
     findings,
     tables: new Map(),
@@ -150,59 +159,56 @@ async function verify(
       for (const of of check.tables.values()) of.incomplete = true;
     }
   };
-  try {
-    let sequences: readonly number[] = [];
-    await part('keys of unknown kinds', () => checkKinds(check));
-    await part('catalog', async () => {
-      const entries: [string, Buffer][] = [];
-      await eachEntry(
-        check,
-        Buffer.from([Keyspace.meta]),
-        (key, value) => void entries.push([key.toString('utf8', 1), value]),
-      );
-      addLocations(check, entries);
-      const catalog = readCatalog(entries);
-      for (const { kind, subject, message } of catalog.findings)
-        findings.add(kind, subject, message);
-      for (const tableId of catalog.passing) check.passing.add(tableId);
-      for (const table of catalog.tables)
-        check.tables.set(table.tableId, newTableCheck(table, tableRuntime(table)));
-      ({ sequences } = catalog);
-    });
-    await part("the storage's counters", () => checkState(check));
-    await part('bulk transactions', () => checkBulks(check));
-    await part('records of tables', () => checkTableRecords(check));
-    await part('manifest', () => checkManifest(check));
-    await part('marks', () => checkMarks(check));
-    await part('sequences', () => checkSequences(check, new Set(sequences)));
-    const tables = [...check.tables.values()];
-    for (const { files } of tables) for (const { bytes } of files) allBytes += bytes;
-    await part('rows', () => checkRows(check));
-    for (const of of tables) await checkFiles(check, of);
-    await part('indexes', () => checkIndexes(check, (of, visit) => eachColdRow(check, of, visit)));
-    const listed = new Set([
-      ...tables.flatMap(({ files }) => files.map((file) => check.places.path(file))),
-      ...check.passingFiles,
-    ]);
+  let sequences: readonly number[] = [];
+  await part('keys of unknown kinds', () => checkKinds(check));
+  await part('catalog', async () => {
+    const entries: [string, Buffer][] = [];
+    await eachEntry(
+      check,
+      Buffer.from([Keyspace.meta]),
+      (key, value) => void entries.push([key.toString('utf8', 1), value]),
+    );
+    if (coldRoot !== undefined) addLocations(check, entries);
+    const catalog = readCatalog(entries);
+    for (const { kind, subject, message } of catalog.findings) findings.add(kind, subject, message);
+    for (const tableId of catalog.passing) check.passing.add(tableId);
+    for (const table of catalog.tables)
+      check.tables.set(table.tableId, newTableCheck(table, tableRuntime(table)));
+    ({ sequences } = catalog);
+  });
+  await part("the storage's counters", () => checkState(check));
+  await part('bulk transactions', () => checkBulks(check));
+  await part('records of tables', () => checkTableRecords(check));
+  await part('manifest', () => checkManifest(check));
+  await part('marks', () => checkMarks(check));
+  await part('sequences', () => checkSequences(check, new Set(sequences)));
+  const tables = [...check.tables.values()];
+  for (const { files } of tables) for (const { bytes } of files) allBytes += bytes;
+  await part('rows', () => checkRows(check));
+  for (const of of tables) await checkFiles(check, of);
+  await part('indexes', () => checkIndexes(check, (of, visit) => eachColdRow(check, of, visit)));
+  const listed = new Set([
+    ...tables.flatMap(({ files }) => files.map((file) => check.places.path(file))),
+    ...check.passingFiles,
+  ]);
+  if (coldRoot !== undefined) {
     await checkRoot(check, coldRoot, undefined, listed);
-    for (const { root, tag } of check.places.locations.values())
+    for (const { root, tag } of places.locations.values())
       await checkRoot(check, root, tag, listed);
-    return {
-      tables: tables.length,
-      keys: check.keys,
-      hotRows: tables.reduce((sum, of) => sum + of.hotRows, 0),
-      coldRows: tables.reduce((sum, of) => sum + of.coldRows, 0),
-      files: tables.reduce((sum, { files }) => sum + files.length, 0),
-      fileBytes: tables.reduce(
-        (sum, { files }) => sum + files.reduce((bytes, file) => bytes + file.bytes, 0),
-        0,
-      ),
-      problems: findings.problems(),
-      findings: findings.list(),
-    };
-  } finally {
-    await duckdb.close();
   }
+  return {
+    tables: tables.length,
+    keys: check.keys,
+    hotRows: tables.reduce((sum, of) => sum + of.hotRows, 0),
+    coldRows: tables.reduce((sum, of) => sum + of.coldRows, 0),
+    files: tables.reduce((sum, { files }) => sum + files.length, 0),
+    fileBytes: tables.reduce(
+      (sum, { files }) => sum + files.reduce((bytes, file) => bytes + file.bytes, 0),
+      0,
+    ),
+    problems: findings.problems(),
+    findings: findings.list(),
+  };
 }
 
 /** A location that can't be read is told by whoever reads the catalog. */

@@ -1,13 +1,12 @@
 /** What the layers above storage keep in the hot store, checked entry by entry: the catalog, jobs, the audit log. */
-import { auditKeyPrefix, decodeEntry } from '../../audit/record.ts';
-import { decodeTable } from '../../catalog/codec.ts';
-import type { JournalEntry, SequenceRecord } from '../../catalog/level-records.ts';
-import { keys } from '../../catalog/level-records.ts';
-import { hasEnded } from '../../jobs/history.ts';
-import { decodeJob, jobKeyPrefix } from '../../jobs/record.ts';
-import type { JobRecord } from '../../jobs/index.ts';
-import type { CatalogCheck, Finding, FindingKind } from '../../storage/index.ts';
-import type { StoredTable } from '../../storage/types.ts';
+import { auditKeyPrefix, decodeEntry } from '../audit/record.ts';
+import { decodeTable } from '../catalog/codec.ts';
+import type { JournalEntry, SequenceRecord } from '../catalog/level-records.ts';
+import { keys } from '../catalog/level-records.ts';
+import { hasEnded } from '../jobs/history.ts';
+import { decodeJob, jobKeyPrefix } from '../jobs/record.ts';
+import type { JobRecord } from '../jobs/index.ts';
+import type { CatalogCheck, Finding, FindingKind, StoredTable } from '../storage/types.ts';
 
 /** Of a key made for id 0. */
 const prefixOf = (key: string): string => key.replace(/0+$/, '');
