@@ -1,5 +1,5 @@
 /** What others see of an ALTER TABLE that writes all rows anew: its job, the table before and after, nothing in between; a crash on the way. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import type { ServerProcess } from '../support/server-process.ts';
 import { connect, rowsOf } from './client.ts';
 
 /** Enough to be written ahead of the commit more than once. */
-const rowCount = 200_000;
+const rowCount = 100_000;
 
 let server: ServerProcess;
 let one: pg.Client;
@@ -138,7 +138,8 @@ describe('a rewrite', () => {
       )
       .toBe(0);
     // No folder but that of the table itself, if it has one.
-    for (const name of readdirSync(folder)) expect(name).toBe(`big.${String(former[0])}`);
+    const folders = existsSync(folder) ? readdirSync(folder) : [];
+    for (const name of folders) expect(name).toBe(`big.${String(former[0])}`);
     await one.query('alter table big alter n type text');
     expect(await rowsOf(two, sums)).toEqual(whole);
   });
