@@ -23,8 +23,8 @@ import type { BackupFile, BackupInfo, BackupLocation } from './info.ts';
 import { backupFormat, coldName, dumpName, readInfo, tablespacesName, writeInfo } from './info.ts';
 import { checkBackupPath, claimTarget, markComplete } from './target.ts';
 
-/** Entries per read of the hot store. */
-const readEntries = 2048;
+/** Entries per read of the hot store: what is done with them is what others wait for. */
+const readEntries = 512;
 /** Files being copied at a time: the threads that do it also sync commits. */
 const copiesInFlightMax = 2;
 

@@ -11,7 +11,7 @@ import type { HotEntry } from '../hot/types.ts';
 const formatLine = Buffer.from('pgtide hot store dump 1\n', 'latin1');
 const blockHeadBytes = 12;
 /** A block is closed once its payload has grown beyond. */
-export const blockBytes = 512 * 1024;
+const blockBytes = 128 * 1024;
 /** More than any block has: 4 bytes of damage must not ask for gigabytes. */
 const blockBytesMax = 1024 * 1024 * 1024;
 
