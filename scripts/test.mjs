@@ -1,7 +1,7 @@
 /**
  * Everything that `npm test` checks: types, lint, format, unused code, then the tests. All of them run even when one
  * fails. Ends with the line `N passed, N failed`, where each check counts as one; exit code 1 on any failure, and when
- * no test ran. Arguments go to Vitest: `npm test -- tests/logic`.
+ * no test ran. Arguments go to Vitest: `npm test -- tests/logic`. The suites that take long run with `npm test -- --all`.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -12,6 +12,9 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const binaries = join(root, 'node_modules', '.bin');
 const env = { ...process.env, PATH: `${binaries}${delimiter}${process.env.PATH ?? ''}` };
+
+/** Vitest projects that kill servers, wait for disks or install other languages' packages. */
+const longSuites = ['crash', 'drop', 'metamorphic', 'open-files'];
 
 const checks = [
   { name: 'types', command: ['tsc', '--noEmit', '-p', '.'] },
@@ -73,6 +76,13 @@ function runTests(args) {
   }
 }
 
+/** What Vitest is told: everything with --all, what is named, or all but the long suites. */
+function vitestArguments(args) {
+  const named = args.filter((arg) => arg !== '--all');
+  if (named.length < args.length || named.length > 0) return named;
+  return longSuites.flatMap((suite) => ['--project', `!${suite}`]);
+}
+
 function main() {
   const summary = [];
   let passed = 0;
@@ -85,7 +95,7 @@ function main() {
     else failed += 1;
   }
   heading('tests');
-  const tests = runTests(process.argv.slice(2));
+  const tests = runTests(vitestArguments(process.argv.slice(2)));
   passed += tests.passed;
   failed += tests.failed;
   const ran = tests.passed + tests.failed;
