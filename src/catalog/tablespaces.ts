@@ -199,7 +199,7 @@ async function requireUnused(
   const more = lines.size - namedMax;
   if (lines.size === 0 && !storage.locations.inUse(tablespaceId)) return;
   const named = [...lines].slice(0, namedMax);
-  if (lines.size === 0) named.push('A flush is writing files there.');
+  if (lines.size === 0) named.push('Files there are still being written or read.');
   if (more > 0) named.push(`and ${more} more`);
   throw new PgError(SqlState.objectInUse, `tablespace "${name}" is not empty`, {
     detail: named.join('\n'),

@@ -510,7 +510,7 @@ export interface Locations {
     put(transaction: StorageTransaction): void;
     finish(): Promise<void>;
   };
-  /** Whether files are being written there, which the manifest does not list yet. */
+  /** Whether there are files that the manifest does not list: not yet, as they are being written, or no more, while they are read. */
   inUse(tablespaceId: number): boolean;
   /** By tablespace; undefined is the data folder. */
   uses(): Promise<ReadonlyMap<number | undefined, LocationUse>>;

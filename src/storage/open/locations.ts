@@ -220,7 +220,7 @@ export function createLocations(
         },
       };
     },
-    inUse: (tablespaceId) => places.inUse(tablespaceId),
+    inUse: (tablespaceId) => places.inUse(tablespaceId) || engine.files.condemnedIn(tablespaceId),
     async uses() {
       const uses = new Map<number | undefined, LocationUse & { tableIds: Set<number> }>();
       for (const { tablespaceId, tableId, bytes } of await manifestOf(engine)) {

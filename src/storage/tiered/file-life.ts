@@ -36,6 +36,8 @@ export interface FileLife {
   retry(): Promise<readonly { readonly path: string; readonly error: Error }[]>;
   /** A dropped table's condemned files that are still there: its readers are no more, so the drop may remove them. */
   condemnedOf(tableId: number): readonly CondemnedFile[];
+  /** Whether condemned files are still there in the location of a tablespace. */
+  condemnedIn(tablespaceId: number): boolean;
 }
 
 export function createFileLife(
@@ -140,6 +142,8 @@ export function createFileLife(
       await remove([...stuck.values()].map(({ file }) => file));
       return [...stuck.values()].map(({ file, error }) => ({ path: file.path, error }));
     },
+    condemnedIn: (tablespaceId) =>
+      [...condemned.values()].some((file) => file.tablespaceId === tablespaceId),
     condemnedOf: (tableId) => [...condemned.values()].filter((file) => file.tableId === tableId),
   };
   return life;

@@ -278,11 +278,21 @@ describe('moving files', () => {
     await reading.rollback();
     await storage.idle();
     expect(below(join(folder.dataDir, 'cold'))).toEqual([]);
+    expect(storage.locations.inUse(7)).toBe(false);
     // What is there already stays.
     expect(await storage.moveFiles(away)).toEqual({ files: 0, bytes: 0 });
+    // What a reader still has is nobody's any more, and keeps the location in use.
+    const later = storage.begin({ isolation: 'repeatable read' });
+    expect((await allRows(later, away, { scope: { kind: 'all' } })).length).toBe(60);
     await storage.moveFiles(atHome);
+    expect((await storage.locations.uses()).get(7)).toBe(undefined);
+    expect(below(root).length).toBe(3);
+    expect(storage.locations.inUse(7)).toBe(true);
+    expect((await allRows(later, away, { scope: { kind: 'all' } })).length).toBe(60);
+    await later.rollback();
     await storage.idle();
     expect(below(root)).toEqual([]);
+    expect(storage.locations.inUse(7)).toBe(false);
     await reopen();
     expect(await contents()).toEqual(before);
     const [, use] = [...(await storage.locations.uses())][0]!;
