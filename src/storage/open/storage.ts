@@ -113,7 +113,8 @@ export function makeStorage(
         const compactor = { engine, duckdb: () => merging.open(), memoryBytes };
         return await compactTable(compactor, engine.runtime(table), options);
       }),
-    needsCompaction: (table) => needsCompaction(engine, engine.runtime(table)),
+    needsCompaction: (table) =>
+      needsCompaction(engine, engine.runtime(table), compaction.memoryBytes),
     mayNeedVacuum: ({ tableId }) => engine.tableState(tableId).special,
     removeDeleted: (table, options) => removeDeleted(engine, engine.runtime(table), options),
     hasExpired: (table) => hasExpired(engine, engine.runtime(table)),

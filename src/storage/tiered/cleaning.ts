@@ -1,12 +1,6 @@
 import type { Engine } from '../engine.ts';
 import { prefixEnd } from '../keys/buffer.ts';
-import {
-  Keyspace,
-  fileKey,
-  scopePrefix,
-  tablePrefix,
-  tablePrefixBytes,
-} from '../keys/keyspace.ts';
+import { Keyspace, fileKey, scopePrefix, tablePrefix, tablePrefixBytes } from '../keys/keyspace.ts';
 import { decodeScope, scopeLength } from '../keys/scope.ts';
 import type { ManifestEntry } from '../cold/manifest.ts';
 import { decodeManifestEntry } from '../cold/manifest.ts';

@@ -9,7 +9,7 @@ import { checkTuple } from '../txn/visibility.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 
 /** From so many rows on the hot store is asked to give their space back at once; fewer go with what it does by itself. */
-const compactedRowsMin = 10_000;
+export const compactedRowsMin = 10_000;
 
 /** Keys of the rows that have outlived their stream's ttl. */
 function expiredRange(

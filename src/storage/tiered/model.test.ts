@@ -177,63 +177,70 @@ describe('storage against a model', () => {
   });
   afterEach(() => folder.remove());
 
-  test.each([1, 2, 3, 4, 110])('random operations, flushes and restarts, seed %i', async (seed) => {
-    const next = seeded(seed * 7919);
-    let committed: Model = new Map(users.map((user) => [user, new Map()]));
-    // Some of them in the flush thread.
-    const options = seed % 4 === 0 ? { flushInlineRows: 0 } : {};
-    let storage: Storage = await folder.open(options);
-    try {
-      for (let round = 0; round < 40; round++) {
-        const model = copy(committed);
-        const transaction = storage.begin();
-        const steps = 1 + next(15);
-        for (let i = 0; i < steps; i++) {
+  test.each([1, 2, 3, 4, 110])(
+    'random operations, flushes and restarts, seed %i',
+    async (seed) => {
+      const next = seeded(seed * 7919);
+      let committed: Model = new Map(users.map((user) => [user, new Map()]));
+      // Some of them in the flush thread.
+      const options = seed % 4 === 0 ? { flushInlineRows: 0 } : {};
+      let storage: Storage = await folder.open(options);
+      try {
+        for (let round = 0; round < 40; round++) {
+          const model = copy(committed);
+          const transaction = storage.begin();
+          const steps = 1 + next(15);
+          for (let i = 0; i < steps; i++) {
+            transaction.newStatement();
+            await step(next, transaction, model);
+          }
+          if (next(12) === 0) {
+            const user = users[next(users.length)]!;
+            const all = next(3) === 0;
+            await transaction.truncate(
+              table,
+              all ? { kind: 'all' } : { kind: 'one', userId: user },
+            );
+            for (const [name, rows] of model) if (all || name === user) rows.clear();
+          }
           transaction.newStatement();
-          await step(next, transaction, model);
+          await check(transaction, model, users[next(users.length)]!);
+          if (next(5) === 0) await transaction.rollback();
+          else {
+            await transaction.commit({ sync: next(2) === 0 });
+            committed = model;
+          }
+          if (next(4) === 0) {
+            const userIds = users.filter(() => next(2) === 0);
+            await storage.flush(table, next(2) === 0 ? {} : { userIds });
+          }
+          if (next(6) === 0) await storage.compact(table, { everything: next(2) === 0 });
+          if (next(8) === 0) {
+            await storage.close();
+            storage = await folder.open(options);
+          }
+          if (next(3) === 0) {
+            const reading = storage.begin();
+            for (const user of users) await check(reading, committed, user);
+            await reading.rollback();
+          }
         }
-        if (next(12) === 0) {
-          const user = users[next(users.length)]!;
-          const all = next(3) === 0;
-          await transaction.truncate(table, all ? { kind: 'all' } : { kind: 'one', userId: user });
-          for (const [name, rows] of model) if (all || name === user) rows.clear();
-        }
-        transaction.newStatement();
-        await check(transaction, model, users[next(users.length)]!);
-        if (next(5) === 0) await transaction.rollback();
-        else {
-          await transaction.commit({ sync: next(2) === 0 });
-          committed = model;
-        }
-        if (next(4) === 0) {
-          const userIds = users.filter(() => next(2) === 0);
-          await storage.flush(table, next(2) === 0 ? {} : { userIds });
-        }
-        if (next(6) === 0) await storage.compact(table, { everything: next(2) === 0 });
-        if (next(8) === 0) {
-          await storage.close();
-          storage = await folder.open(options);
-        }
-        if (next(3) === 0) {
-          const reading = storage.begin();
-          for (const user of users) await check(reading, committed, user);
-          await reading.rollback();
-        }
+        await storage.flush(table, {});
+        await storage.idle();
+        const reading = storage.begin();
+        for (const user of users) await check(reading, committed, user);
+        const everyone = await allRows(reading, table, {
+          scope: { kind: 'all' },
+          includeDeleted: true,
+        });
+        expect(everyone.length).toBe(
+          [...committed.values()].reduce((sum, rows) => sum + rows.size, 0),
+        );
+        await reading.rollback();
+      } finally {
+        await storage.close();
       }
-      await storage.flush(table, {});
-      await storage.idle();
-      const reading = storage.begin();
-      for (const user of users) await check(reading, committed, user);
-      const everyone = await allRows(reading, table, {
-        scope: { kind: 'all' },
-        includeDeleted: true,
-      });
-      expect(everyone.length).toBe(
-        [...committed.values()].reduce((sum, rows) => sum + rows.size, 0),
-      );
-      await reading.rollback();
-    } finally {
-      await storage.close();
-    }
-  }, 120_000);
+    },
+    120_000,
+  );
 });

@@ -38,7 +38,7 @@ async function everything(storage: Storage): Promise<string[]> {
   const reading = storage.begin();
   const rows: StoredRow[] = await allRows(reading, table, { scope, includeDeleted: true });
   await reading.rollback();
-  return rows.map((row) => `${row.userId} ${row.values[0]} ${row.deleted}`).sort();
+  return rows.map((row) => `${row.userId} ${row.values[0] as number} ${row.deleted}`).sort();
 }
 
 async function keysLeft(dataDir: string, keyspace: number): Promise<number> {

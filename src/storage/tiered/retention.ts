@@ -1,12 +1,13 @@
 import { notSupported } from '../../base/index.ts';
 import { rowModes } from '../../locks/index.ts';
 import type { Engine } from '../engine.ts';
-import { keyText } from '../keys/buffer.ts';
+import { keyText, prefixEnd } from '../keys/buffer.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
 import type { InternalTransaction } from '../txn/transaction.ts';
 import { beginTransaction } from '../txn/transaction.ts';
 import { fullKey } from '../txn/write.ts';
 import type { RemoveDeletedOptions, StoredRow } from '../types.ts';
+import { compactedRowsMin } from './evict.ts';
 import type { ReadContext } from './hot-scan.ts';
 import { scanHotRows } from './hot-scan.ts';
 
@@ -51,6 +52,8 @@ export async function removeDeleted(
   } finally {
     reading.release();
   }
+  if (removed >= compactedRowsMin)
+    await engine.store.compactRange(runtime.rowsPrefix, prefixEnd(runtime.rowsPrefix));
   return removed;
 }
 

@@ -12,25 +12,19 @@ import type { Engine } from '../../engine.ts';
 import type { TableRuntime } from '../../keys/table-runtime.ts';
 import { latestView } from '../../txn/reader.ts';
 import type { CompactOptions, CompactResult } from '../../types.ts';
+import { mergeBounds, writableFiles } from './bounds.ts';
 import type { Choice } from './choose.ts';
-import { chooseMerges } from './choose.ts';
+import { chooseMerges, supersededShareMin } from './choose.ts';
 import { cleanMarks, mayHoldVictim } from './clean-marks.ts';
 import type { Merged } from './merge-columns.ts';
-import { lacking, mergeColumns, mergesInColumns } from './merge-columns.ts';
+import { mergeColumns, mergesInColumns } from './merge-columns.ts';
 import { mergeRows } from './merge-rows.ts';
-import { columnForm } from '../../cold/columns.ts';
 import { marksOf } from './scope-marks.ts';
 import { scopesToCompact } from './need.ts';
 import { swapFiles } from './swap.ts';
 
 /** Scopes worked on at a time: small files cost mostly waiting for the disk. */
 const scopesInFlightMax = 4;
-/** Of the memory that a compaction may have, the part that the files of one merge may be: they are larger in memory. */
-const filesShare = 0.25;
-/** Files read by one merge. Row by row each of them is a query that runs. */
-const filesPerMergeMax = 512;
-const filesPerRowMergeMax = 16;
-
 export interface Compactor {
   readonly engine: Engine;
   readonly duckdb: () => Promise<Duckdb>;
@@ -69,13 +63,18 @@ export async function compactTable(
     everySuperseded: (options.everything ?? false) || (options.purge ?? false),
   };
   const scopes = await scopesToCompact(engine, runtime, wanted);
+  const userIds = [...scopes.keys()];
+  /** File ids: they need not be written again for what has changed meanwhile. */
+  const made = new Set<number>();
+  /** Scopes of which rows were left out. */
+  const purged = new Set<string>();
   let failure: unknown;
   let at = 0;
   let ended = 0;
   const place = await engine.places.forTable(table);
   const worker = async (): Promise<void> => {
-    while (at < scopes.length) {
-      const userId = scopes[at++]!;
+    while (at < userIds.length) {
+      const userId = userIds[at++]!;
       try {
         await compactScope(userId);
       } catch (error) {
@@ -85,11 +84,11 @@ export async function compactTable(
         if (isFatal(error)) return;
       }
       ended++;
-      options.onProgress?.(ended / scopes.length);
+      options.onProgress?.(ended / userIds.length);
     }
   };
   try {
-    const workers = Array.from({ length: Math.min(scopesInFlightMax, scopes.length) }, worker);
+    const workers = Array.from({ length: Math.min(scopesInFlightMax, userIds.length) }, worker);
     const outcomes = await Promise.allSettled(workers);
     for (const outcome of outcomes) if (outcome.status === 'rejected') failure ??= outcome.reason;
   } finally {
@@ -98,13 +97,15 @@ export async function compactTable(
   options.signal?.throwIfAborted();
   if (signal.aborted) throw canceled();
   if (failure !== undefined) throw translated(failure);
-  const marksRemoved = await cleanMarks(engine, runtime, scopes);
+  // Marks go with the rows that they hide; VACUUM looks at all of them.
+  const cleaned = wanted.everySuperseded ? userIds : [...purged];
+  const marksRemoved = await cleanMarks(engine, runtime, cleaned);
   options.onProgress?.(1);
   const leftFiles = await engine.files.retry();
-  return { scopes: scopes.length, ...totals, marksRemoved, leftFiles };
+  return { scopes: userIds.length, ...totals, marksRemoved, leftFiles };
 
   async function compactScope(userId: string): Promise<void> {
-    const before = await filesOf(engine, runtime, userId);
+    const before = await writableFiles(engine, runtime, userId);
     for (const file of before) totals.bytesBefore += file.bytes;
     totals.filesBefore += before.length;
     let files = before;
@@ -112,18 +113,23 @@ export async function compactTable(
       const groups = chooseMerges(files, await choiceFor(userId, files));
       if (groups.length === 0) break;
       for (const group of groups) await compactGroup(userId, group, place);
-      files = await filesOf(engine, runtime, userId);
+      files = await writableFiles(engine, runtime, userId);
     }
     totals.filesAfter += files.length;
     for (const file of files) totals.bytesAfter += file.bytes;
   }
 
   async function choiceFor(userId: string, files: readonly ManifestEntry[]): Promise<Choice> {
-    const superseded = await supersededRows(engine, runtime, userId, files);
+    const rows = files.reduce((sum, file) => sum + file.rows, 0);
+    const marks = scopes.get(userId) ?? 0;
+    const judged = files.filter((file) => !made.has(file.fileId));
+    const superseded =
+      wanted.everySuperseded || marks >= rows * supersededShareMin
+        ? await supersededRows(engine, runtime, userId, judged)
+        : new Map<number, number>();
     return {
       ...wanted,
-      bytesMax: Math.floor(memoryBytes * filesShare),
-      filesMax: mergesInColumns(table, files) ? filesPerMergeMax : filesPerRowMergeMax,
+      ...mergeBounds(runtime, files, memoryBytes),
       superseded: (file) => superseded.get(file.fileId) ?? 0,
     };
   }
@@ -149,31 +155,11 @@ export async function compactTable(
     await engine.files.condemn(files);
     await engine.faults('compact: files removed');
     const read = files.reduce((sum, file) => sum + file.rows, 0);
+    made.add(fileId);
+    if (merged.rows < read) purged.add(userId);
     totals.rowsRead += read;
     totals.rowsRemoved += read - merged.rows;
   }
-}
-
-/** Files of the scope that a compaction may write again. */
-async function filesOf(
-  engine: Engine,
-  runtime: TableRuntime,
-  userId: string,
-): Promise<readonly ManifestEntry[]> {
-  const all = await engine.cold.files(latestView(engine), runtime, { kind: 'one', userId });
-  return all.filter((file) => isWritable(engine, runtime, file));
-}
-
-/**
- * Not those that are known to be damaged, nor those without a column whose rows read as a value that no file can carry: they stay as
- * they are.
- */
-function isWritable(engine: Engine, { table }: TableRuntime, file: ManifestEntry): boolean {
-  if (engine.tableState(table.tableId).damagedFiles.has(file.fileId)) return false;
-  return lacking(table, file).every(
-    ({ typeOid, typmod, missing }) =>
-      columnForm(typeOid, typmod).carries?.(missing as NonNullable<typeof missing>) !== false,
-  );
 }
 
 /** Checks the files before they are read; what is damaged is left alone from then on, so that others can be merged. */

@@ -8,7 +8,12 @@ import { columnForm, decimalType } from '../../cold/columns.ts';
 import { makeFolder, syncFile } from '../../cold/durable-file.ts';
 import { fileFigures, fileKeys } from '../../cold/file-figures.ts';
 import type { FileTarget, FinishedFile } from '../../cold/file-writer.ts';
-import { rowGroupRows } from '../../cold/file-writer.ts';
+import {
+  hasNegativeZero,
+  rowGroupRows,
+  systemColumnsOf,
+  withoutDictionaries,
+} from '../../cold/copy-sql.ts';
 import { duckLiteral } from '../../cold/key-decode.ts';
 import { hasRowId, parquetNames, quoteName, quoteText, systemColumns } from '../../cold/layout.ts';
 import type { ManifestEntry } from '../../cold/manifest.ts';
@@ -109,7 +114,9 @@ export async function mergeColumns(
     signal.throwIfAborted();
     await makeFolder(target.place.root, dirname(path));
     await engine.faults('compact: folder made');
-    await connection.run(mergeSql(request, marks, temporary));
+    const rows = mergedRows(request, marks);
+    const negativeZero = await hasNegativeZero(connection, table, `(${rows})`);
+    await connection.run(mergeSql(table, rows, temporary, negativeZero));
     await engine.faults('compact: file written');
     const figures = await fileFigures(connection, table, temporary);
     if (figures.rows === 0) return { file: undefined, rows: 0 };
@@ -159,20 +166,11 @@ async function giveBack(
   }
 }
 
-function mergeSql(
-  { engine, runtime, files }: MergeRequest,
-  marks: LoadedMarks,
-  path: string,
-): string {
+/** SELECT of the files' rows that no mark supersedes, in columns as the merged file has them. */
+function mergedRows({ engine, runtime, files }: MergeRequest, marks: LoadedMarks): string {
   const { table } = runtime;
   const names = parquetNames(table.columns);
-  const system = [
-    systemColumns.seq,
-    systemColumns.updated,
-    systemColumns.deleted,
-    ...(table.kind === 'user' ? [systemColumns.userId] : []),
-    ...(hasRowId(table) ? [systemColumns.rowId] : []),
-  ];
+  const system = systemColumnsOf(table);
   const paths = files.map((file) => engine.cold.path(file));
   const selects = fileGroups(table, files, paths).map((group) => {
     const columns = table.columns.map((column, i) => {
@@ -196,15 +194,20 @@ function mergeSql(
     }
     return `SELECT ${[...columns, ...own].join(', ')} FROM ${readParquet(group.paths)} AS f${without}`;
   });
+  return selects.join(' UNION ALL ');
+}
+
+function mergeSql(table: StoredTable, rows: string, path: string, negativeZero: boolean): string {
+  const names = parquetNames(table.columns);
   const order = hasRowId(table)
     ? [systemColumns.rowId.name]
     : table.primaryKey.map((id) => names[table.columns.findIndex((column) => column.id === id)]!);
   const fieldIds = [
     ...table.columns.map((column, i) => `${quoteText(names[i]!)}: ${column.id}`),
-    ...system.map((column) => `${quoteText(column.name)}: ${column.fieldId}`),
+    ...systemColumnsOf(table).map((column) => `${quoteText(column.name)}: ${column.fieldId}`),
   ];
   return (
-    `COPY (SELECT * FROM (${selects.join(' UNION ALL ')}) ORDER BY ${order.map(quoteName).join(', ')}) ` +
-    `TO ${quoteText(path)} (FORMAT parquet, ROW_GROUP_SIZE ${rowGroupRows}, FIELD_IDS {${fieldIds.join(', ')}})`
+    `COPY (SELECT * FROM (${rows}) ORDER BY ${order.map(quoteName).join(', ')}) ` +
+    `TO ${quoteText(path)} (FORMAT parquet, ROW_GROUP_SIZE ${rowGroupRows}, FIELD_IDS {${fieldIds.join(', ')}}${negativeZero ? withoutDictionaries : ''})`
   );
 }

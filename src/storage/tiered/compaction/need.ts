@@ -3,8 +3,7 @@ import { prefixEnd } from '../../keys/buffer.ts';
 import { Keyspace, tablePrefix, tablePrefixBytes } from '../../keys/keyspace.ts';
 import { decodeScope, scopeLength } from '../../keys/scope.ts';
 import type { TableRuntime } from '../../keys/table-runtime.ts';
-import { latestView } from '../../txn/reader.ts';
-import type { ManifestEntry } from '../../cold/manifest.ts';
+import { mergeBounds, writableFiles } from './bounds.ts';
 import type { Choice } from './choose.ts';
 import { chooseMerges, mergedFilesMin, supersededShareMin } from './choose.ts';
 
@@ -46,14 +45,17 @@ async function countByScope(
   }
 }
 
-/** Scopes with files that may be worth writing again, judged by keys alone: all that have several files, or marks, when asked. */
+/**
+ * Scopes with files that may be worth writing again, judged by keys alone, with the number of their marks: all that have several files,
+ * or marks, when asked.
+ */
 export async function scopesToCompact(
   engine: Engine,
   { table: { tableId } }: TableRuntime,
   { everySmall, everySuperseded }: Pick<Choice, 'everySmall' | 'everySuperseded'>,
-): Promise<string[]> {
+): Promise<ReadonlyMap<string, number>> {
   const state = engine.tableState(tableId);
-  if (!state.special) return [];
+  if (!state.special) return new Map();
   const files = await countByScope(engine, Keyspace.manifest, tableId);
   const marks =
     state.marks === 0
@@ -63,40 +65,39 @@ export async function scopesToCompact(
   for (const [userId, count] of files)
     if (count >= (everySmall ? 2 : mergedFilesMin)) found.add(userId);
   for (const [userId, count] of marks) if (everySuperseded || count >= marksMin) found.add(userId);
-  return [...found];
+  return new Map([...found].map((userId) => [userId, marks.get(userId) ?? 0]));
 }
 
 /**
  * Whether a compaction of the table would have something to do: a scope has too many files of a size, or a large part of its
  * rows is superseded. Looks at keys alone, then at the files of scopes that have many.
  */
-export async function needsCompaction(engine: Engine, runtime: TableRuntime): Promise<boolean> {
+export async function needsCompaction(
+  engine: Engine,
+  runtime: TableRuntime,
+  memoryBytes: number,
+): Promise<boolean> {
   const { tableId, kind } = runtime.table;
   const state = engine.tableState(tableId);
   if (kind === 'stream' || !state.special) return false;
-  const view = latestView(engine);
-  const files = await countByScope(engine, Keyspace.manifest, tableId);
-  const filesOf = async (userId: string): Promise<readonly ManifestEntry[]> => {
-    const all = await engine.cold.files(view, runtime, { kind: 'one', userId });
-    return all.filter((file) => !state.damagedFiles.has(file.fileId));
-  };
-  for (const [userId, count] of files) {
+  for (const [userId, count] of await countByScope(engine, Keyspace.manifest, tableId)) {
     if (count < mergedFilesMin) continue;
+    const files = await writableFiles(engine, runtime, userId);
     const choice = {
       everySmall: false,
       everySuperseded: false,
-      bytesMax: Infinity,
-      filesMax: Infinity,
+      ...mergeBounds(runtime, files, memoryBytes),
       superseded: () => 0,
     };
-    if (chooseMerges(await filesOf(userId), choice).length > 0) return true;
+    if (chooseMerges(files, choice).length > 0) return true;
   }
   // Counted again only when there may be many more of them.
   if (state.marks < marksMin || state.marks < state.marksJudged * 1.25) return false;
   state.marksJudged = state.marks;
   for (const [userId, count] of await countByScope(engine, Keyspace.marks, tableId)) {
     if (count < marksMin) continue;
-    const rows = (await filesOf(userId)).reduce((sum, file) => sum + file.rows, 0);
+    const files = await writableFiles(engine, runtime, userId);
+    const rows = files.reduce((sum, file) => sum + file.rows, 0);
     if (count >= rows * supersededShareMin) return true;
   }
   return false;
