@@ -1,3 +1,4 @@
+import type { DuckDBConnection } from '../../duckdb/index.ts';
 import type { StoredTable } from '../types.ts';
 import type { ColumnForm } from './columns.ts';
 import { columnForm } from './columns.ts';
@@ -27,7 +28,31 @@ export function columnForms(table: StoredTable): readonly ColumnForm[] {
  * DuckDB's dictionaries take -0.0 for 0.0, so that a row group with both gives back one of them everywhere. A file with a negative zero
  * in a column of floats goes without.
  */
-const withoutDictionaries = ', DICTIONARY_SIZE_LIMIT 0';
+export const withoutDictionaries = ', DICTIONARY_SIZE_LIMIT 0';
+
+/** Whether there is such a zero in the rows that follow FROM, whose columns have their names in files. */
+export async function hasNegativeZero(
+  connection: DuckDBConnection,
+  table: StoredTable,
+  from: string,
+): Promise<boolean> {
+  const names = parquetNames(table.columns);
+  const isZero = (value: string): string => `(${value} = 0 AND signbit(${value}))`;
+  const tests = columnForms(table).flatMap(({ parquetType }, i) => {
+    const name = quoteName(names[i]!);
+    if (floats.has(parquetType)) return [isZero(name)];
+    if (floats.has(parquetType.replace(/\[\]$/, '')))
+      return [`len(list_filter(${name}, lambda x: ${isZero('x')})) > 0`];
+    return [];
+  });
+  if (tests.length === 0) return false;
+  const result = await connection.run(
+    `SELECT coalesce(bool_or(${tests.join(' OR ')}), false) FROM ${from}`,
+  );
+  return (await result.getRows())[0]![0] as boolean;
+}
+
+const floats: ReadonlySet<string> = new Set(['FLOAT', 'DOUBLE']);
 
 /**
  * COPY of rows whose columns are `c0`, `c1`, … in their stage types, the table's own first, then systemColumnsOf. `from` is what

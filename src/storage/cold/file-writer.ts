@@ -15,8 +15,6 @@ import type { FilePlace } from './places.ts';
 import { makeFolders, sealFile } from './seal-file.ts';
 import { columnStatistics } from './statistics.ts';
 
-export { rowGroupRows } from './copy-sql.ts';
-
 /** Rows handed to DuckDB at a time: the size of its vectors. */
 const chunkRows = 2048;
 
