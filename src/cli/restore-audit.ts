@@ -4,12 +4,12 @@ import { openStorage } from '../storage/index.ts';
 
 /** Puts a restore down in the audit log of the data folder that it has made; its server's first entry since the backup. */
 export async function auditRestore(dataDir: string, detail: string): Promise<void> {
-  let failure: unknown;
+  let failure: Error | undefined;
   const log = {
     info: () => undefined,
     warn: () => undefined,
     error: (fields: object) => {
-      failure ??= 'err' in fields ? fields.err : fields;
+      failure ??= new Error('the audit log could not be written', { cause: fields });
     },
   };
   const storage = await openStorage({ dataDir, clock: systemClock, log });

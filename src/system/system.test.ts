@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import { mirrorSetup } from '../catalog/setup.ts';
@@ -227,6 +229,12 @@ describe('in the mirror', () => {
        from pg_class where relnamespace = 'system'::regnamespace and relkind = 'r' order by 1`,
     );
     expect(rows).toEqual(virtualNames.map((name) => [name, 'true', 'true']));
+  });
+
+  test('every relation has its row in the page about them', async () => {
+    const page = await readFile(join(import.meta.dirname, '../../docs/system.md'), 'utf8');
+    const named = [...page.matchAll(/^\| `system\.(\w+)` \|/gm)].map(([, name]) => name!);
+    expect(named.toSorted()).toEqual([...virtualNames].toSorted());
   });
 
   test('a table has as many columns as its rows', async () => {
