@@ -56,10 +56,20 @@ export async function removeMarker(root: string, tag: string): Promise<void> {
   await rm(join(root, `${markerName(tag)}.new`), { force: true });
 }
 
-/** Whether the folder that a marker names is still a data folder: then the one that asks is a copy of it. */
-export async function isDataFolder(dataDir: string): Promise<boolean> {
-  return stat(join(dataDir, 'pgtide.json')).then(
-    () => true,
-    () => false,
+/**
+ * Whether the folder that a marker names is a data folder besides this one, which is its copy then. It may be the same one under
+ * another path.
+ */
+export async function isOtherDataFolder(theirs: string, ours: string): Promise<boolean> {
+  const name = 'pgtide.json';
+  const [there, here] = await Promise.allSettled([
+    stat(join(theirs, name), { bigint: true }),
+    stat(join(ours, name), { bigint: true }),
+  ]);
+  if (there.status === 'rejected') return false;
+  return (
+    here.status === 'rejected' ||
+    there.value.ino !== here.value.ino ||
+    there.value.dev !== here.value.dev
   );
 }

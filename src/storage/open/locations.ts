@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { PgError, SqlState, assert } from '../../base/index.ts';
 import type { RandomBytes } from '../../base/index.ts';
 import { overlaps, isWithin, parseLocation } from '../cold/location.ts';
-import { isDataFolder, readMarker, removeMarker, writeMarker } from '../cold/marker.ts';
+import { isOtherDataFolder, readMarker, removeMarker, writeMarker } from '../cold/marker.ts';
 import type { Location } from '../cold/places.ts';
 import { fileError, makeRoot } from '../cold/places.ts';
 import type { Engine } from '../engine.ts';
@@ -120,7 +120,7 @@ export function createLocations(
     const here = await realPath(dataDir);
     if (marker.dataDir === here) return known;
     try {
-      if (!(await isDataFolder(marker.dataDir))) {
+      if (!(await isOtherDataFolder(marker.dataDir, here))) {
         await writeMarker(root, { tag, dataDir: here });
         return known;
       }

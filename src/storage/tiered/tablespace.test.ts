@@ -7,6 +7,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -172,11 +173,12 @@ describe('files of a tablespace', () => {
       await storage.close();
       expect(below(root)).toEqual(originals);
 
-      // The original is gone by now, so that the copy of it that is opened next is it.
       storage = await folder.open();
       await storage.close();
       rmSync(copyDir, { recursive: true });
       renameSync(folder.dataDir, copyDir);
+      // The former path leads there still, as by a mount: it is the same folder.
+      symlinkSync(copyDir, folder.dataDir);
       storage = await openStorage({ dataDir: copyDir, clock });
       expect(await contents()).toEqual(before);
       await storage.dropTable(away);
