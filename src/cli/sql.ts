@@ -7,7 +7,7 @@ import { tell } from './output.ts';
 import { runPrompt, runPsql } from './sql/interactive.ts';
 import { messageText } from './sql/message.ts';
 import type { Session } from './sql/script.ts';
-import { endTold, runScript, runText } from './sql/script.ts';
+import { endTold, runArgument, runScript } from './sql/script.ts';
 import type { SqlFormat } from './sql/sinks.ts';
 import { createSink } from './sql/sinks.ts';
 
@@ -45,7 +45,7 @@ async function* readFileChunks(path: string): AsyncIterable<Buffer> {
 const stdinChunks = (): AsyncIterable<Buffer> => process.stdin as AsyncIterable<Buffer>;
 
 async function runSource(session: Session, source: Source): Promise<void> {
-  if ('text' in source) return runText(session, source.text, stdinChunks);
+  if ('text' in source) return runArgument(session, source.text, stdinChunks);
   const isStdin = source.file === '-';
   const chunks = isStdin ? stdinChunks() : readFileChunks(source.file);
   await runScript(session, isStdin ? '<stdin>' : source.file, chunks);

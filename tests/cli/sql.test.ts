@@ -132,8 +132,9 @@ describe('errors end it', () => {
     expect(await sql([], '\n\\d t\n')).toMatchObject({
       code: 1,
       stderr:
-        'pgtide: <stdin>:2: \\d is a command of psql. pgtide sql runs SQL; run scripts with backslash commands by psql\n',
+        'pgtide: <stdin>:2: \\d is a command of psql. pgtide sql runs SQL; backslash commands are run by psql\n',
     });
+    expect((await sql(['\\d t'])).stderr).toMatch(/^pgtide: \\d is a command of psql\. /);
   });
 });
 

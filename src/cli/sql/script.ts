@@ -69,10 +69,24 @@ function readBackslash(line: string, place: Place): 'quit' | 'ignored' | undefin
   if (!text.startsWith('\\')) return undefined;
   if (text === '\\q') return 'quit';
   if (ignoredCommand.test(text)) return 'ignored';
+  return refuseBackslash(text, `${place.file}:${place.line}: `);
+}
+
+function refuseBackslash(text: string, place: string): never {
   const command = /^\S+/.exec(text)![0];
-  throw new CommandError(`${place.file}:${place.line}: ${command} is a command of psql`, {
-    hint: 'pgtide sql runs SQL; run scripts with backslash commands by psql',
+  throw new CommandError(`${place}${command} is a command of psql`, {
+    hint: 'pgtide sql runs SQL; backslash commands are run by psql',
   });
+}
+
+/** The text of a -c, which psql takes for a command of its own when it begins with a backslash. */
+export async function runArgument(
+  session: Session,
+  text: string,
+  copySource: CopySource,
+): Promise<void> {
+  if (text.trimStart().startsWith('\\')) refuseBackslash(text.trimStart(), '');
+  await runText(session, text, copySource);
 }
 
 /** A script statement by statement, each a transaction of its own unless it begins one, as psql runs it. */
