@@ -1,7 +1,7 @@
 import { openDuckdb } from '../../duckdb/index.ts';
 import type { Duckdb } from '../../duckdb/index.ts';
 
-export type { Duckdb, DuckDBVector } from '../../duckdb/index.ts';
+export type { Duckdb, DuckDBConnection, DuckDBVector } from '../../duckdb/index.ts';
 
 /** The DuckDB that writes and reads files; opened when first needed. */
 export interface FilesDuckdb {

@@ -5,7 +5,7 @@ import {
   notSupported,
   pgEpochUnixMicros,
 } from '../../../base/index.ts';
-import type { Duckdb } from '../../../duckdb/index.ts';
+import type { Duckdb } from '../../cold/duck.ts';
 import type { ManifestEntry } from '../../cold/manifest.ts';
 import type { FilePlace } from '../../cold/places.ts';
 import type { Engine } from '../../engine.ts';

@@ -1,10 +1,10 @@
 import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Duckdb, DuckDBConnection } from '../../../duckdb/index.ts';
 import { Oid } from '../../../types/oid.ts';
 import { physicalType } from '../../tuple/physical.ts';
 import { fileChecksum } from '../../cold/checksum.ts';
 import { columnForm, decimalType } from '../../cold/columns.ts';
+import type { Duckdb, DuckDBConnection } from '../../cold/duck.ts';
 import { makeFolder, syncFile } from '../../cold/durable-file.ts';
 import { fileFigures, fileKeys } from '../../cold/file-figures.ts';
 import type { FileTarget, FinishedFile } from '../../cold/file-writer.ts';
@@ -15,6 +15,7 @@ import {
   withoutDictionaries,
 } from '../../cold/copy-sql.ts';
 import { duckLiteral } from '../../cold/key-decode.ts';
+import type { KeyTable } from '../../cold/key-table.ts';
 import { hasRowId, parquetNames, quoteName, quoteText, systemColumns } from '../../cold/layout.ts';
 import type { ManifestEntry } from '../../cold/manifest.ts';
 import { columnSql, fileGroups, missingLiteral, readParquet } from '../../cold/relation.ts';
@@ -25,7 +26,6 @@ import { syncFolder } from '../../open/data-folder.ts';
 import { layoutOf } from '../../tuple/codec.ts';
 import { createReader } from '../../txn/reader.ts';
 import type { StoredColumn, StoredTable } from '../../types.ts';
-import type { LoadedMarks } from './scope-marks.ts';
 import { loadMarks } from './scope-marks.ts';
 
 export interface MergeRequest {
@@ -99,7 +99,7 @@ export async function mergeColumns(
   signal.addEventListener('abort', interrupt, { once: true });
   const path = join(target.place.root, target.path);
   const temporary = `${path}.tmp`;
-  let marks: LoadedMarks | undefined;
+  let marks: KeyTable | undefined;
   let done = false;
   try {
     const reader = createReader(engine);
@@ -157,17 +157,17 @@ export async function mergeColumns(
 async function giveBack(
   duckdb: Duckdb,
   connection: DuckDBConnection,
-  marks: LoadedMarks | undefined,
+  marks: KeyTable | undefined,
 ): Promise<void> {
   try {
-    if (marks !== undefined) await connection.run(`DROP TABLE IF EXISTS ${marks.table}`);
+    if (marks !== undefined) await connection.run(`DROP TABLE IF EXISTS ${marks.name}`);
   } finally {
     duckdb.release(connection);
   }
 }
 
 /** SELECT of the files' rows that no mark supersedes, in columns as the merged file has them. */
-function mergedRows({ engine, runtime, files }: MergeRequest, marks: LoadedMarks): string {
+function mergedRows({ engine, runtime, files }: MergeRequest, marks: KeyTable): string {
   const { table } = runtime;
   const names = parquetNames(table.columns);
   const system = systemColumnsOf(table);
@@ -183,14 +183,14 @@ function mergedRows({ engine, runtime, files }: MergeRequest, marks: LoadedMarks
     });
     const own = system.map(({ name }) => `f.${quoteName(name)} AS ${quoteName(name)}`);
     let without = '';
-    if (marks.count > 0) {
+    if (marks.rows > 0) {
       const keys = hasRowId(table)
-        ? [`f.${quoteName(systemColumns.rowId.name)} = ${marks.keys[0]}`]
+        ? [`f.${quoteName(systemColumns.rowId.name)} = ${marks.columns[0]}`]
         : table.primaryKey.map((id, at) => {
             const column = table.columns.find((candidate) => candidate.id === id)!;
-            return `${columnSql(group, column, 'f.')} = ${marks.keys[at]}`;
+            return `${columnSql(group, column, 'f.')} = ${marks.columns[at]}`;
           });
-      without = ` ANTI JOIN ${marks.table} AS x ON ${keys.join(' AND ')} AND f.${quoteName(systemColumns.seq.name)} < x.q`;
+      without = ` ANTI JOIN ${marks.name} AS x ON ${keys.join(' AND ')} AND f.${quoteName(systemColumns.seq.name)} < x.q`;
     }
     return `SELECT ${[...columns, ...own].join(', ')} FROM ${readParquet(group.paths)} AS f${without}`;
   });

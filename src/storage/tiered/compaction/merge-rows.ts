@@ -1,4 +1,4 @@
-import type { Duckdb } from '../../../duckdb/index.ts';
+import type { Duckdb } from '../../cold/duck.ts';
 import { createFileWriter } from '../../cold/file-writer.ts';
 import type { ManifestEntry } from '../../cold/manifest.ts';
 import type { HotSnapshot } from '../../hot/types.ts';

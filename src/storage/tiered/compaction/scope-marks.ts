@@ -1,9 +1,8 @@
-import type { DuckDBConnection } from '../../../duckdb/index.ts';
-import { BIGINT, DuckDBDataChunk } from '../../../duckdb/index.ts';
-import type { DuckDBVector } from '../../../duckdb/index.ts';
 import { Oid } from '../../../types/oid.ts';
-import type { Row } from '../../../types/value.ts';
 import { columnForm } from '../../cold/columns.ts';
+import type { DuckDBConnection } from '../../cold/duck.ts';
+import type { KeyBatch, KeyTable } from '../../cold/key-table.ts';
+import { loadKeyTable } from '../../cold/key-table.ts';
 import type { ManifestEntry } from '../../cold/manifest.ts';
 import type { Engine } from '../../engine.ts';
 import type { HotSnapshot } from '../../hot/types.ts';
@@ -65,18 +64,7 @@ export function mayConcern(file: ManifestEntry, { key, value }: Mark): boolean {
   );
 }
 
-/** Marks as a table in DuckDB. */
-export interface LoadedMarks {
-  readonly count: number;
-  /** Name of a table with a column `q`, the seq, and one for each of the key's. */
-  readonly table: string;
-  /** The key's columns as SQL in the types that they have in a file. */
-  readonly keys: readonly string[];
-}
-
-let tables = 0;
-
-/** Loads the marks that may supersede rows of the files; the caller drops the table. */
+/** Loads the marks that may supersede rows of the files into DuckDB; the caller drops the table. */
 export async function loadMarks(
   connection: DuckDBConnection,
   engine: Engine,
@@ -84,39 +72,22 @@ export async function loadMarks(
   userId: string,
   files: readonly ManifestEntry[],
   snapshot: HotSnapshot,
-): Promise<LoadedMarks> {
-  const name = `marks_${++tables}`;
+): Promise<KeyTable> {
   const keyColumns =
     table.primaryKey.length === 0
       ? [{ typeOid: Oid.int8, typmod: -1 }]
       : table.primaryKey.map((id) => table.columns.find((column) => column.id === id)!);
   const forms = keyColumns.map(({ typeOid, typmod }) => columnForm(typeOid, typmod));
-  const types = [...forms.map((form) => form.stage), BIGINT];
-  await connection.run(
-    `CREATE TEMP TABLE ${name} (${forms.map((form, i) => `k${i} ${form.stage.toString()}, `).join('')}q BIGINT)`,
-  );
-  const appender = await connection.createAppender(name);
-  let count = 0;
-  try {
+  async function* batches(): AsyncGenerator<KeyBatch> {
     for await (const batch of marksOf(engine, table.tableId, userId, snapshot, spanOf(files))) {
       const marks = batch.filter((mark) => files.some((file) => mayConcern(file, mark)));
-      if (marks.length === 0) continue;
-      count += marks.length;
-      const chunk = DuckDBDataChunk.create(types, marks.length);
-      const rows: Row[] = marks.map(({ value }) => markKeyValues(table, value));
-      forms.forEach((form, i) => form.write(chunk.getColumnVector(i), rows, i));
-      const seqs = chunk.getColumnVector(forms.length) as DuckDBVector & { items: BigInt64Array };
-      marks.forEach(({ value }, i) => {
-        seqs.items[i] = BigInt(markSeq(value));
-      });
-      seqs.flush();
-      appender.appendDataChunk(chunk);
+      yield {
+        keys: marks.map(({ value }) => markKeyValues(table, value)),
+        seqs: marks.map(({ value }) => markSeq(value)),
+      };
     }
-    appender.flushSync();
-  } finally {
-    appender.closeSync();
   }
-  return { count, table: name, keys: forms.map((form, i) => form.toParquet(`x.k${i}`)) };
+  return await loadKeyTable(connection, forms, batches());
 }
 
 export function spanOf(files: readonly ManifestEntry[]): { from: Buffer; to: Buffer } {
