@@ -129,9 +129,7 @@ test('deleted_retention', async () => {
   await client.query('VACUUM forever');
   expect(await number('SELECT count(*)::int FROM kept')).toBe(6);
   expect(await number('SELECT count(*)::int FROM forever')).toBe(10);
-  expect(
-    await number(`SELECT sum(rows)::int FROM system.files WHERE table_name = 'kept'`),
-  ).toBe(6);
+  expect(await number(`SELECT sum(rows)::int FROM system.files WHERE table_name = 'kept'`)).toBe(6);
   await restart();
   await client.query('SET tide.include_deleted = on');
   expect(await number('SELECT count(*)::int FROM kept')).toBe(6);
