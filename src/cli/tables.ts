@@ -29,18 +29,31 @@ const columns: readonly Column[] = [
   { key: 'measured_at', only: 'json' },
 ];
 
-/** By the JSON text of namespace and name; the default has no name. */
-async function readTablespaces({ query }: Connection): Promise<ReadonlyMap<string, string>> {
-  const rows = await query<{ namespace: string; table_name: string; tablespace: string }>(
-    `select schemaname as namespace, tablename as table_name, tablespace from pg_tables where tablespace is not null`,
-  );
-  return new Map(rows.map((row) => [tableKey(row), row.tablespace]));
+/** What PostgreSQL's catalog says of a table. */
+interface CatalogRow {
+  readonly namespace: string;
+  readonly table_name: string;
+  /** Null: the default. */
+  readonly tablespace: string | null;
+  readonly owned: boolean;
 }
 
-/** Figures that are not of this minute are told with their time. */
-function countedText({ measured_at: at }: TableFigures, now: Date): string | undefined {
-  if (at === null || now.getTime() - at.getTime() < freshMs) return undefined;
-  return formatTime(at);
+async function readCatalog({ query }: Connection): Promise<ReadonlyMap<string, CatalogRow>> {
+  const rows = await query<CatalogRow>(
+    `select schemaname as namespace, tablename as table_name, tablespace, pg_has_role(tableowner, 'USAGE') as owned
+     from pg_tables`,
+  );
+  return new Map(rows.map((row) => [tableKey(row), row]));
+}
+
+/** Figures that are not of this minute are told with their time; those that the role may not know have none. */
+function countedText(
+  { kind, measured_at: at }: TableFigures,
+  owned: boolean,
+  now: Date,
+): string | undefined {
+  if (at === null) return owned || kind !== 'user' ? 'not yet' : undefined;
+  return now.getTime() - at.getTime() < freshMs ? undefined : formatTime(at);
 }
 
 async function run(context: ClientContext, patternText: string | undefined): Promise<void> {
@@ -52,7 +65,7 @@ async function run(context: ClientContext, patternText: string | undefined): Pro
     throw new CommandError(`no table matches "${patternText}"`);
   }
   const [now] = await connection.query<{ now: Date }>('select clock_timestamp() as now');
-  const tablespaces = await readTablespaces(connection);
+  const catalog = await readCatalog(connection);
   await context.output.rows(
     columns,
     found.map((table) => {
@@ -61,8 +74,8 @@ async function run(context: ClientContext, patternText: string | undefined): Pro
         ...table,
         table: shownName(table.namespace, table.table_name),
         flush_policy: table.options['flush_policy'],
-        tablespace: tablespaces.get(key) ?? 'pg_default',
-        counted: countedText(table, now!.now),
+        tablespace: catalog.get(key)?.tablespace ?? 'pg_default',
+        counted: countedText(table, catalog.get(key)?.owned ?? false, now!.now),
       };
     }),
     'There are no tables.',
