@@ -81,7 +81,8 @@ export function createReader(engine: Engine): Reader {
       holders++;
     },
     release() {
-      if (--holders > 0) return;
+      // A flush lets go early, and once more at its end: an epoch that is left twice would hold files for ever.
+      if (--holders !== 0) return;
       takeOut(engine.unfixedReaders, self);
       snapshot?.release();
       engine.files.leave(epoch);
