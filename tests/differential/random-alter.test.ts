@@ -12,7 +12,7 @@ import { startServerProcess } from '../support/server-process.ts';
 import { WireClient } from '../support/wire-client.ts';
 
 const seed = Number(process.env['PGTIDE_TEST_SEED'] ?? Date.now() % 1_000_000);
-const statements = Number(process.env['PGTIDE_TEST_STATEMENTS'] ?? 120);
+const statements = Number(process.env['PGTIDE_TEST_STATEMENTS'] ?? 80);
 
 let server: ServerProcess;
 let client: WireClient;
