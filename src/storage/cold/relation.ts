@@ -1,8 +1,9 @@
 import { Oid } from '../../types/oid.ts';
 import { requirePgType } from '../../types/registry.ts';
 import { defaultTypeContext } from '../../types/type.ts';
-import type { Value } from '../../types/value.ts';
+import type { PgArray, Value } from '../../types/value.ts';
 import { layoutOf } from '../tuple/codec.ts';
+import { elementOid, physicalType } from '../tuple/physical.ts';
 import type { ManifestFile, ScanPredicate, StoredColumn, StoredTable } from '../types.ts';
 import { columnForm } from './columns.ts';
 import { duckLiteral } from './key-decode.ts';
@@ -152,6 +153,14 @@ export function missingLiteral(typeOid: number, typmod: number, value: Value): s
   if (value === null) return `CAST(NULL AS ${form.parquetType})`;
   const literal = duckLiteral(typeOid, value);
   if (literal !== undefined) return literal;
+  // DuckDB's texts of these two are not PostgreSQL's.
+  if (physicalType(typeOid) === 'bytes')
+    return `unhex('${Buffer.from(value as Uint8Array).toString('hex')}')`;
+  if (physicalType(typeOid) === 'array') {
+    const element = elementOid(typeOid);
+    const items = (value as PgArray).elements.map((e) => missingLiteral(element, typmod, e));
+    return `CAST([${items.join(', ')}] AS ${form.parquetType})`;
+  }
   const text = requirePgType(typeOid).format(value, defaultTypeContext);
   return `CAST(${quoteText(text)} AS ${form.parquetType})`;
 }

@@ -15,12 +15,11 @@ const filesPerRowMergeMax = 16;
 /** What one merge may read. */
 export function mergeBounds(
   { table }: TableRuntime,
-  files: readonly ManifestEntry[],
   memoryBytes: number,
 ): Pick<Choice, 'bytesMax' | 'filesMax'> {
   return {
     bytesMax: Math.floor(memoryBytes * filesShare),
-    filesMax: mergesInColumns(table, files) ? filesPerMergeMax : filesPerRowMergeMax,
+    filesMax: mergesInColumns(table) ? filesPerMergeMax : filesPerRowMergeMax,
   };
 }
 

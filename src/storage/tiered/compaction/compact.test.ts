@@ -292,6 +292,13 @@ describe('compaction', () => {
       typmod: -1,
       missing: Uint8Array.from([1, 255]),
     };
+    const list = {
+      id: 7,
+      name: 'list',
+      typeOid: 1009,
+      typmod: -1,
+      missing: { kind: 'array', elements: ["it's", null], dims: [2], lowerBounds: [1] },
+    } as const;
     const late = { id: 6, name: 'late', typeOid: Oid.date, typmod: -1, missing: 2_147_483_647 };
     const next: StoredTable = {
       ...first,
@@ -302,7 +309,7 @@ describe('compaction', () => {
     const withBytes: StoredTable = {
       ...next,
       schemaVersion: 3,
-      columns: [...next.columns, bytes],
+      columns: [...next.columns, bytes, list],
       layouts: new Map([...next.layouts, [2, next.columns]]),
     };
     const withLate: StoredTable = {
@@ -326,7 +333,9 @@ describe('compaction', () => {
                 ? Uint8Array.from([i])
                 : column.typeOid === Oid.date
                   ? 5
-                  : `t${i}`,
+                  : column.typeOid === 1009
+                    ? null
+                    : `t${i}`,
           ),
       ];
       await insert(storage, version, [row]);

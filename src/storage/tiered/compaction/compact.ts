@@ -129,7 +129,7 @@ export async function compactTable(
         : new Map<number, number>();
     return {
       ...wanted,
-      ...mergeBounds(runtime, files, memoryBytes),
+      ...mergeBounds(runtime, memoryBytes),
       superseded: (file) => superseded.get(file.fileId) ?? 0,
     };
   }
@@ -147,7 +147,7 @@ export async function compactTable(
     const request = { engine, runtime, files, target, signal };
     const duck = await duckdb();
     let merged: Merged | undefined;
-    if (mergesInColumns(table, files)) merged = await mergeColumns(duck, request);
+    if (mergesInColumns(table)) merged = await mergeColumns(duck, request);
     merged ??= await mergeRows(duck, request);
     await engine.faults('compact: before commit');
     await swapFiles(engine, table, files, merged.file);

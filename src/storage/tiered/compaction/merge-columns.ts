@@ -1,7 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Oid } from '../../../types/oid.ts';
-import { physicalType } from '../../tuple/physical.ts';
 import { fileChecksum } from '../../cold/checksum.ts';
 import { columnForm, decimalType } from '../../cold/columns.ts';
 import type { Duckdb, DuckDBConnection } from '../../cold/duck.ts';
@@ -14,7 +13,6 @@ import {
   systemColumnsOf,
   withoutDictionaries,
 } from '../../cold/copy-sql.ts';
-import { duckLiteral } from '../../cold/key-decode.ts';
 import type { KeyTable } from '../../cold/key-table.ts';
 import { hasRowId, parquetNames, quoteName, quoteText, systemColumns } from '../../cold/layout.ts';
 import type { ManifestEntry } from '../../cold/manifest.ts';
@@ -64,24 +62,18 @@ const exactKeys: ReadonlySet<number> = new Set([
   Oid.varchar,
 ]);
 
-/** Whether DuckDB can merge the files without looking at a value in JavaScript. */
-export function mergesInColumns(table: StoredTable, files: readonly ManifestEntry[]): boolean {
+/** Whether DuckDB can merge the table's files without a look at the rows' values in JavaScript. */
+export function mergesInColumns(table: StoredTable): boolean {
   const keys = table.columns.filter((column) => table.primaryKey.includes(column.id));
   const exact = ({ typeOid, typmod }: StoredColumn): boolean =>
     exactKeys.has(typeOid) || (typeOid === Oid.numeric && decimalType(typmod) !== undefined);
-  return keys.every(exact) && files.every((file) => lacking(table, file).every(hasLiteral));
+  return keys.every(exact);
 }
 
 /** Columns that the file lacks and whose rows read as a value. */
 export function lacking(table: StoredTable, file: ManifestEntry): StoredColumn[] {
   const present = new Set(layoutOf(table, file.schemaVersion).map((column) => column.id));
   return table.columns.filter((column) => !present.has(column.id) && column.missing !== null);
-}
-
-function hasLiteral({ typeOid, missing }: StoredColumn): boolean {
-  if (duckLiteral(typeOid, missing) !== undefined) return true;
-  const physical = physicalType(typeOid);
-  return physical !== 'array' && physical !== 'bytes';
 }
 
 /**

@@ -44,8 +44,7 @@ function head<T>(batches: AsyncGenerator<T[]>): Head<T> {
 }
 
 /**
- * mergeColumns row by row, by our own order of keys: for keys that DuckDB orders or compares otherwise than PostgreSQL, and for
- * values that only JavaScript can fill in.
+ * mergeColumns row by row, by our own order of keys: for keys that DuckDB orders or compares otherwise than PostgreSQL.
  */
 export async function mergeRows(duckdb: Duckdb, request: MergeRequest): Promise<Merged> {
   const { engine, runtime, files, target, signal } = request;

@@ -86,7 +86,7 @@ export async function needsCompaction(
     const choice = {
       everySmall: false,
       everySuperseded: false,
-      ...mergeBounds(runtime, files, memoryBytes),
+      ...mergeBounds(runtime, memoryBytes),
       superseded: () => 0,
     };
     if (chooseMerges(files, choice).length > 0) return true;
