@@ -7,7 +7,8 @@ const files = 7;
 /** What the merge may have besides the bound of its DuckDB: the key filter, copies of keys. */
 const memorySpareBytes = 256 * 2 ** 20;
 const memoryMib = 512;
-const sampleMs = 50;
+/** A look at a process' memory stops it for some milliseconds. */
+const sampleMs = 300;
 
 interface JobRow {
   readonly rows: number;

@@ -44,6 +44,8 @@ export async function vacuumTable(
       message: `could not remove file ${left}`,
       hint: 'It belongs to no table any more; the next VACUUM, and the next start, try it again.',
     });
+  // Neither small files nor superseded rows were there.
+  if (result['files_before'] === 0) return done;
   const of = (name: string): string => String(result[name]);
   done.push(
     `files: ${of('files_before')} before, ${of('files_after')} now, with ${of('bytes_before')} and ${of('bytes_after')} bytes`,
