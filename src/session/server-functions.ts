@@ -45,7 +45,8 @@ export function returnsRows(name: ServerFunctionName): boolean {
 export function recordText(row: Row): string {
   const texts = row.map((value) => {
     if (value === null) return '';
-    const text = typeof value === 'boolean' ? (value ? 't' : 'f') : String(value);
+    const text =
+      typeof value === 'boolean' ? (value ? 't' : 'f') : `${value as string | number | bigint}`;
     if (text !== '' && !/["\\(),\s]/.test(text)) return text;
     return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '""')}"`;
   });
