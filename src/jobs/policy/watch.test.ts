@@ -17,7 +17,7 @@ let onCount: (() => void) | undefined;
 let onFlush: (() => void) | undefined;
 let errors = 0;
 let counts: (number | undefined)[] = [];
-let timers: { at: number; then: () => void }[] = [];
+let timers: { at: number; fire: () => void }[] = [];
 let watch: Watch;
 
 beforeEach(() => {
@@ -37,7 +37,7 @@ function start(table: typeof shared, policy: FlushPolicy): void {
     {
       clock,
       setTimer: (ms, then) => {
-        const timer = { at: clock.monotonicMs() + ms, then };
+        const timer = { at: clock.monotonicMs() + ms, fire: then };
         timers.push(timer);
         return () => void timers.splice(timers.indexOf(timer), 1);
       },
@@ -74,7 +74,7 @@ async function pass(ms: number): Promise<void> {
     if (next === undefined || next.at > end) break;
     clock.advance(BigInt(Math.max(0, next.at - clock.monotonicMs())) * 1000n);
     timers.splice(timers.indexOf(next), 1);
-    next.then();
+    next.fire();
     for (let i = 0; i < 50; i++) await Promise.resolve();
   }
   clock.advance(BigInt(end - clock.monotonicMs()) * 1000n);
