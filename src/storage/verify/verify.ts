@@ -68,9 +68,11 @@ export async function verifyDataFolder(options: VerifyOptions): Promise<VerifyRe
       const coldRoot = join(dataDir, 'cold');
       const duckdb = filesDuckdb(join(dataDir, 'tmp'), duckdbMemoryBytes);
       const places = createPlaces(coldRoot);
-      return await verify({ store, duckdb, places, coldRoot }, options).finally(() =>
-        duckdb.close(),
-      );
+      try {
+        return await verify({ store, duckdb, places, coldRoot }, options);
+      } finally {
+        await duckdb.close();
+      }
     } finally {
       await store.close();
     }
