@@ -45,7 +45,6 @@ export { probeDataFolder } from './open/probe.ts';
 export { lockDataFolder } from './open/folder-lock.ts';
 export { restore } from './backup/restore.ts';
 export { verifyDataFolder } from './verify/verify.ts';
-export type { CatalogCheck, Finding, FindingKind, VerifyReport } from './verify/verify.ts';
 export { userOfRowKey } from './keys/scope.ts';
 export { lockedTable } from './locked-table.ts';
 export type { FolderLock } from './open/folder-lock.ts';
