@@ -92,7 +92,10 @@ export const layers: readonly Layer[] = [
   { name: 'live', mayImport: ['planner', 'executor', 'storage', 'catalog'] },
   { name: 'auth', mayImport: ['catalog'] },
   { name: 'audit', mayImport: ['storage'] },
-  { name: 'system', mayImport: ['locks', 'audit', 'catalog', 'jobs', 'live', 'session', 'storage'] },
+  {
+    name: 'system',
+    mayImport: ['locks', 'audit', 'catalog', 'jobs', 'live', 'session', 'storage'],
+  },
   { name: 'session', mayImport: belowSession },
   { name: 'net', mayImport: ['protocol', 'session', 'auth'] },
   { name: 'cli', mayImport: ['*'] },
