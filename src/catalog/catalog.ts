@@ -256,6 +256,9 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
     },
   };
 
+  // A sequence goes after the commit that drops it, and may come before the one that makes it: a crash leaves those that are no one's.
+  const known = new Set(core.committed.snapshot.sequences.map(({ sequenceId }) => sequenceId));
+  for (const id of storage.sequences.ids()) if (!known.has(id)) storage.sequences.drop(id);
   // A transaction that altered a sequence may have been lost in a crash after another's commit took the sequence along.
   for (const sequence of core.committed.snapshot.sequences) {
     storage.sequences.alter(sequence.sequenceId, sequence);

@@ -117,6 +117,7 @@ export async function openSequences(store: HotStore, sequencer: Sequencer): Prom
       unused.delete(id);
       dirty.add(id);
     },
+    ids: () => [...states.keys()],
     get dirty() {
       return dirty.size > 0;
     },

@@ -733,6 +733,7 @@ export interface Sequences {
   /** `last_value`, `is_called` as PostgreSQL's sequence relation shows them. */
   state(sequenceId: number): { readonly lastValue: bigint; readonly isCalled: boolean };
   drop(sequenceId: number): void;
+  ids(): readonly number[];
 }
 
 export interface SequenceOptions {
