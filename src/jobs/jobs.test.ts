@@ -158,6 +158,7 @@ describe('a flush', () => {
 
   test('is followed by a compaction when it has left too many files', async () => {
     const jobs = await open();
+    jobs.resume(() => table);
     const first = jobs.flush(table);
     await until(() => toy.flushes.length === 1);
     toy.needCompaction();

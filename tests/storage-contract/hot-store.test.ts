@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -174,10 +175,15 @@ test('a LevelDB folder that is open already is refused by name', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'pgtide-hot-'));
   const store = await openLevelStore(folder);
   try {
-    await expect(openLevelStore(folder)).rejects.toMatchObject({
-      code: '55006',
-      message: `data folder "${folder}" is in use by another process`,
+    // By another process: threads of this one share it.
+    const module = new URL('../../src/storage/hot/level-store.ts', import.meta.url).href;
+    const script = `
+      const { openLevelStore } = await import(${JSON.stringify(module)});
+      await openLevelStore(${JSON.stringify(folder)}).catch((error) => console.log(error.code, error.message));`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
     });
+    expect(stdout).toBe(`55006 data folder "${folder}" is in use by another process\n`);
   } finally {
     await store.close();
     rmSync(folder, { recursive: true, force: true });
