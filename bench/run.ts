@@ -10,6 +10,7 @@ import type { Workload } from './lib/workload.ts';
 import { aggregates } from './workloads/aggregates.ts';
 import { compaction } from './workloads/compaction.ts';
 import { copy } from './workloads/copy.ts';
+import { drop } from './workloads/drop.ts';
 import { flush } from './workloads/flush.ts';
 import { flushLatency } from './workloads/flush-latency.ts';
 import { flushUsers } from './workloads/flush-users.ts';
@@ -38,6 +39,7 @@ const workloads: readonly Workload[] = [
   flushWriters,
   flushUsers,
   flushLatency,
+  drop,
 ];
 
 const help = `npm run bench -- [workload …] [options]
