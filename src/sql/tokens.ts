@@ -1,6 +1,9 @@
 /** PostgreSQL's own scanner: where words, strings and comments lie. */
-import { scanSync } from 'libpg-query';
+import { loadModule, scanSync } from 'libpg-query';
 import { byteOffsets } from './offsets.ts';
+
+// Before it is loaded the scanner fails for every text.
+await loadModule();
 
 export interface Token {
   /** Offsets in the string. */
