@@ -73,6 +73,8 @@ export interface OpenStorageOptions {
     readonly random?: RandomBytes;
     /** Hot rows up to which a flush does without a thread of its own. */
     readonly flushInlineRows?: number;
+    /** Larger tables are flushed by two threads; for tests. */
+    readonly flushPartedBytes?: number;
     /** Called at each named step of opening, a flush or a clean-up; for tests. */
     readonly faults?: Faults;
     /** The data folder's lock when the caller has it already, and keeps it. Default: taken here, released by close. */
@@ -143,6 +145,7 @@ async function openLocked(
     const compactionBytes = options.compactionMemoryBytes ?? compactionMemoryBytes;
     const flushing = flushHost(engine, duckdb, {
       inlineRows: options.flushInlineRows,
+      partedBytes: options.flushPartedBytes,
       tempDirectory: join(dataDir, 'tmp', 'flush'),
       memoryBytes,
     });

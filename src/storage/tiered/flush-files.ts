@@ -16,7 +16,8 @@ import {
 import { readScopeRecord, readTableRecord } from '../txn/reader.ts';
 import { checkTuple } from '../txn/visibility.ts';
 import type { StoredTable } from '../types.ts';
-import { flushRanges, userIds } from './ranges.ts';
+import type { KeyRange } from './ranges.ts';
+import { userIds } from './ranges.ts';
 
 /** Rows per file; a larger scope becomes several. */
 export const fileRowsMax = 1_000_000;
@@ -28,8 +29,8 @@ const stageFilesMax = 64;
 /** What a flush moves; can be handed to another thread. */
 export interface FlushWork {
   readonly table: StoredTable;
-  /** Whose rows; undefined: everyone's. */
-  readonly userIds: readonly string[] | undefined;
+  /** Where the rows are, in order. */
+  readonly ranges: readonly KeyRange[];
   /** Rows of commits up to this seq. */
   readonly watermark: number;
   /** Seqs of the bulk transactions that were committed by then. */
@@ -112,7 +113,7 @@ export async function* flushFiles(work: FlushWork, host: FlushHost): AsyncGenera
   }
 
   try {
-    for (const { from, to } of flushRanges(runtime, work.userIds)) {
+    for (const { from, to } of work.ranges) {
       for await (const entries of readAhead(source.scan(from, to), work.readRows)) {
         if (host.canceled()) throw canceled();
         for (const [key, stored] of entries) {

@@ -8,12 +8,15 @@ import { flushRanges } from './ranges.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
 import type { Reader } from '../txn/reader.ts';
 import type { FlushWork, FlushedScope } from './flush-files.ts';
+import { flushParts, partedBytesDefault, together } from './flush-parts.ts';
 import { flushFiles } from './flush-files.ts';
 import type { FlushThread } from './flush-thread.ts';
 import { flushThread } from './flush-thread.ts';
 
 /** Default of OpenStorageOptions.flushInlineRows: what takes less time than a thread needs to start. */
 const inlineRowsDefault = 16_384;
+/** Threads that make a large flush's files. */
+const threadsMax = 2;
 /** Entries per read of the hot store in the main thread: about 1 ms of its time. */
 const inlineReadRows = 256;
 /** The same in the flush thread. */
@@ -45,20 +48,23 @@ export function flushHost(
   duckdb: FilesDuckdb,
   settings: {
     readonly inlineRows: number | undefined;
+    readonly partedBytes: number | undefined;
     readonly tempDirectory: string;
     /** What DuckDB may hold in memory in the thread. */
     readonly memoryBytes: number;
   },
 ): Flushing {
-  const { inlineRows = inlineRowsDefault, tempDirectory, memoryBytes: memoryBytesMax } = settings;
-  let thread: FlushThread | undefined;
+  const { inlineRows = inlineRowsDefault, partedBytes = partedBytesDefault } = settings;
+  const { tempDirectory, memoryBytes: memoryBytesMax } = settings;
+  const threads: FlushThread[] = [];
   return {
     async *files(reader, runtime, place, watermark, { userIds, signal, onProgress, onLeftBehind }) {
       const { table } = runtime;
       const bulks = new Map<number, number>();
       for (const [id, { committed }] of engine.bulks)
         if (committed !== null && committed <= watermark) bulks.set(id, committed);
-      const work: FlushWork = { table, userIds, watermark, bulks, readRows: inlineReadRows };
+      const ranges = flushRanges(runtime, userIds);
+      const work: FlushWork = { table, ranges, watermark, bulks, readRows: inlineReadRows };
       const { root, tablespaceId } = place;
       const unixMs = Number((engine.clock.now() + pgEpochUnixMicros) / 1000n);
       const target = (userId: string): FileTarget => {
@@ -71,14 +77,34 @@ export function flushHost(
         signal === undefined ? [engine.closing] : [engine.closing, signal],
       );
       const { faults, store } = engine;
-      const ranges = flushRanges(runtime, userIds);
       if (store.shared !== undefined && (await hasMoreThan(engine, reader, ranges, inlineRows))) {
         for (const { from, to } of ranges) await store.shared.requireRange(from, to);
         // The thread reads the store as it is when it comes to it.
         reader.release();
-        thread ??= flushThread({ folder: store.shared.folder, tempDirectory, memoryBytesMax });
-        const host = { faults, target, onProgress, onLeftBehind, signal: stop };
-        yield* thread.flush({ ...work, readRows: threadReadRows }, host);
+        const { folder } = store.shared;
+        const parts = await flushParts(store, runtime, ranges, partedBytes);
+        const failed = new AbortController();
+        const read = parts.map(() => 0);
+        const scopes = parts.map((part, i) => {
+          threads[i] ??= flushThread({
+            folder,
+            tempDirectory,
+            memoryBytesMax: Math.ceil(memoryBytesMax / threadsMax),
+          });
+          const host = {
+            faults,
+            target,
+            onProgress(rows: number) {
+              read[i] = rows;
+              onProgress(read.reduce((sum, each) => sum + each, 0));
+            },
+            onLeftBehind,
+            signal: AbortSignal.any([stop, failed.signal]),
+          };
+          return threads[i].flush({ ...work, ranges: part, readRows: threadReadRows }, host);
+        });
+        const isCut = parts.length > 1 && table.kind !== 'user';
+        yield* together(scopes, isCut, () => failed.abort());
         return;
       }
       const snapshot = reader.hot();
@@ -95,7 +121,9 @@ export function flushHost(
         canceled: () => stop.aborted,
       });
     },
-    close: async () => thread?.close(),
+    async close() {
+      await Promise.all(threads.map((thread) => thread.close()));
+    },
   };
 }
 

@@ -60,6 +60,12 @@ export function sendTable(table: StoredTable): StoredTable {
 }
 
 /** Buffers arrive as plain arrays of bytes. */
+export function receiveWork(work: FlushWork): FlushWork {
+  const ranges = work.ranges.map(({ from, to }) => ({ from: asBuffer(from), to: asBuffer(to) }));
+  return { ...work, ranges };
+}
+
+/** The same of what comes back. */
 export function receiveScope({ userId, files, pinned }: FlushedScope): FlushedScope {
   return {
     userId,

@@ -14,7 +14,7 @@ import type {
   SentError,
   ToFlushThread,
 } from './flush-messages.ts';
-import { receiveError, sendError } from './flush-messages.ts';
+import { receiveError, receiveWork, sendError } from './flush-messages.ts';
 
 assert(parentPort !== null, 'the flush thread is a worker');
 const port = parentPort;
@@ -89,7 +89,7 @@ async function flush(work: FlushWork, asksFaults: boolean): Promise<void> {
 port.on('message', (message: ToFlushThread) => {
   switch (message.kind) {
     case 'flush':
-      void flush(message.work, message.asksFaults);
+      void flush(receiveWork(message.work), message.asksFaults);
       break;
     case 'cancel':
       canceled = true;
