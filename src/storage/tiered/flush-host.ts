@@ -28,6 +28,8 @@ export interface FlushFilesOptions {
   readonly signal: AbortSignal | undefined;
   onProgress(read: number): void;
   onLeftBehind(): void;
+  /** A file is about to be written. */
+  onTarget(target: FileTarget): void;
 }
 
 /** Makes a flush's files: here when there is little to do, in a thread of its own otherwise. */
@@ -58,7 +60,8 @@ export function flushHost(
   const { tempDirectory, memoryBytes: memoryBytesMax } = settings;
   const threads: FlushThread[] = [];
   return {
-    async *files(reader, runtime, place, watermark, { userIds, signal, onProgress, onLeftBehind }) {
+    async *files(reader, runtime, place, watermark, options) {
+      const { userIds, signal, onProgress, onLeftBehind, onTarget } = options;
       const { table } = runtime;
       const bulks = new Map<number, number>();
       for (const [id, { committed }] of engine.bulks)
@@ -71,7 +74,9 @@ export function flushHost(
         const fileId = ++engine.counters.fileId;
         const path = place.file(userId, unixMs, fileId);
         // What can be sent to a thread.
-        return { place: { root, tablespaceId }, path, fileId, userId };
+        const made = { place: { root, tablespaceId }, path, fileId, userId };
+        onTarget(made);
+        return made;
       };
       const stop = AbortSignal.any(
         signal === undefined ? [engine.closing] : [engine.closing, signal],

@@ -4,7 +4,7 @@ import type { FileTarget } from '../cold/file-writer.ts';
 import type { StoredTable } from '../types.ts';
 import type { FlushWork, FlushedScope } from './flush-files.ts';
 
-/** What the flush thread is given when it is made. */
+/** What a flush thread opens. */
 export interface FlushThreadData {
   /** The hot store's folder, as level-store.ts names it. */
   readonly folder: string;
@@ -13,6 +13,7 @@ export interface FlushThreadData {
 }
 
 export type ToFlushThread =
+  | { readonly kind: 'open'; readonly data: FlushThreadData }
   | { readonly kind: 'flush'; readonly work: FlushWork; readonly asksFaults: boolean }
   | { readonly kind: 'cancel' }
   | { readonly kind: 'answer'; readonly call: number; readonly target?: FileTarget }
@@ -20,7 +21,8 @@ export type ToFlushThread =
   | { readonly kind: 'close' };
 
 export type FromFlushThread =
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'opened'; readonly error: SentError | undefined }
+  | { readonly kind: 'closed' }
   | { readonly kind: 'scope'; readonly scope: FlushedScope }
   | { readonly kind: 'progress'; readonly read: number }
   | { readonly kind: 'left behind' }

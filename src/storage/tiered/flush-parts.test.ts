@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Oid } from '../../types/oid.ts';
 import type { HotStore } from '../hot/types.ts';
@@ -19,6 +20,8 @@ const rows = 6000;
 
 let folder: TestFolder;
 let hot: HotStore;
+/** The step at which the next flush fails, once. */
+let fail: string | undefined;
 beforeEach(() => {
   folder = testFolder();
 });
@@ -29,6 +32,11 @@ async function filled(table: StoredTable): Promise<Storage> {
     flushInlineRows: 0,
     flushPartedBytes: 1,
     wrapStore: (store) => (hot = store),
+    faults(step) {
+      if (step !== fail) return;
+      fail = undefined;
+      throw new Error('injected');
+    },
   });
   await inTransaction(storage, async (transaction) => {
     const own = table.kind === 'user' ? users : [''];
@@ -151,4 +159,16 @@ describe('together', () => {
     expect(made).toEqual([]);
     expect(aborted).toBeGreaterThan(0);
   });
+});
+
+test('a flush that fails leaves no file, and is done again', async () => {
+  const storage = await filled(shared);
+  const listed = async (): Promise<string[]> =>
+    (await readdir(`${folder.dataDir}/cold`, { recursive: true })).toSorted();
+  fail = 'flush: before commit';
+  await expect(storage.flush(shared, {})).rejects.toThrow('injected');
+  expect(await listed()).toEqual([]);
+  expect(await storage.flush(shared, {})).toMatchObject({ rows, files: 2 });
+  expect(await listed()).toHaveLength(4);
+  await storage.close();
 });

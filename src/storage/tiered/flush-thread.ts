@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { PgError, SqlState } from '../../base/index.ts';
 import type { FileTarget } from '../cold/file-writer.ts';
@@ -8,8 +7,55 @@ import type { FlushWork, FlushedScope } from './flush-files.ts';
 import type { FlushThreadData, FromFlushThread, ToFlushThread } from './flush-messages.ts';
 import { receiveError, receiveScope, sendError, sendTable } from './flush-messages.ts';
 
-/** How long a thread without work is kept. */
+/** How long a thread without work keeps what it has opened. */
 const idleMs = 10_000;
+
+/**
+ * Threads that have nothing open. They are kept for whoever opens a storage next, and do not keep the process alive: a thread that ends
+ * while native code is still at work in it may take the process along (seen once in some 200 ends: V8 aborts).
+ */
+const spare: Worker[] = [];
+
+function takeWorker(): Worker {
+  const kept = spare.pop();
+  if (kept !== undefined) return kept;
+  const made = new Worker(new URL('./flush-worker.ts', import.meta.url));
+  // Who waits for it is told by listeners of its own.
+  made.on('error', () => undefined);
+  made.on('exit', () => {
+    const at = spare.indexOf(made);
+    if (at >= 0) spare.splice(at, 1);
+  });
+  return made;
+}
+
+/** Resolves with the next message of a kind. Rejects when the thread ends before. */
+async function told<K extends FromFlushThread['kind']>(
+  worker: Worker,
+  kind: K,
+): Promise<Extract<FromFlushThread, { kind: K }>> {
+  const { promise, resolve, reject } =
+    Promise.withResolvers<Extract<FromFlushThread, { kind: K }>>();
+  const onMessage = (message: FromFlushThread): void => {
+    if (message.kind === kind) resolve(message as Extract<FromFlushThread, { kind: K }>);
+  };
+  const onGone = (error: unknown): void => reject(endOf(error));
+  worker.on('message', onMessage);
+  worker.on('error', onGone);
+  worker.on('exit', onGone);
+  try {
+    return await promise;
+  } finally {
+    worker.off('message', onMessage);
+    worker.off('error', onGone);
+    worker.off('exit', onGone);
+  }
+}
+
+function endOf(error: unknown): Error {
+  if (error instanceof Error) return error;
+  return new PgError(SqlState.internalError, 'the flush thread has ended');
+}
 
 /** Who a flush in the thread talks to. */
 export interface FlushThreadHost {
@@ -39,18 +85,25 @@ export function flushThread(data: FlushThreadData): FlushThread {
   let turn: Promise<unknown> = Promise.resolve();
   let closing = false;
 
+  /** It has died: the next flush gets another. */
+  const forget = (): void => {
+    running = undefined;
+    worker = undefined;
+  };
+
   async function start(): Promise<Worker> {
-    const made = new Worker(new URL('./flush-worker.ts', import.meta.url), { workerData: data });
-    // It has died, or ended as it was told: the next flush gets another. Who waits for it is told by listeners of its own.
-    const gone = (): void => {
-      if (running !== made) return;
-      running = undefined;
-      worker = undefined;
-    };
-    made.on('error', gone);
-    made.on('exit', gone);
+    const made = takeWorker();
+    made.ref();
+    made.on('exit', forget);
     try {
-      await once(made, 'message');
+      const opened = told(made, 'opened');
+      send(made, { kind: 'open', data });
+      const { error } = await opened;
+      if (error !== undefined) {
+        made.off('exit', forget);
+        keep(made);
+        throw receiveError(error);
+      }
     } catch (error) {
       worker = undefined;
       throw error;
@@ -62,15 +115,19 @@ export function flushThread(data: FlushThreadData): FlushThread {
   async function stop(): Promise<void> {
     clearTimeout(idle);
     const made = running;
-    running = undefined;
-    worker = undefined;
+    forget();
     if (made === undefined) return;
-    const exited = new Promise((resolve) => {
-      made.once('exit', resolve);
-    });
+    made.off('exit', forget);
+    const closed = told(made, 'closed');
     made.ref();
     send(made, { kind: 'close' });
-    await exited;
+    try {
+      await closed;
+    } catch {
+      // It has ended, and what it had opened with it.
+      return;
+    }
+    keep(made);
   }
 
   async function* run(work: FlushWork, host: FlushThreadHost): AsyncGenerator<FlushedScope> {
@@ -107,17 +164,12 @@ export function flushThread(data: FlushThreadData): FlushThread {
         case 'end':
           end(message.error === undefined ? undefined : receiveError(message.error));
           break;
-        case 'ready':
+        case 'opened':
+        case 'closed':
           break;
       }
     };
-    const onGone = (error: unknown): void => {
-      end(
-        error instanceof Error
-          ? error
-          : new PgError(SqlState.internalError, 'the flush thread has ended'),
-      );
-    };
+    const onGone = (error: unknown): void => end(endOf(error));
     const onAbort = (): void => send(mine, { kind: 'cancel' });
     mine.on('message', onMessage);
     mine.on('error', onGone);
@@ -174,6 +226,11 @@ export function flushThread(data: FlushThreadData): FlushThread {
       await stop();
     },
   };
+}
+
+function keep(worker: Worker): void {
+  worker.unref();
+  spare.push(worker);
 }
 
 function send(worker: Worker, message: ToFlushThread): void {

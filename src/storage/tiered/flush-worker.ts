@@ -1,11 +1,13 @@
 /** The thread that flushes large tables; see flush-thread.ts. */
 import { readlinkSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { assert } from '../../base/index.ts';
 import { filesDuckdb } from '../cold/duck.ts';
 import type { FileTarget } from '../cold/file-writer.ts';
+import type { Duckdb } from '../cold/duck.ts';
 import { openLevelReader } from '../hot/level-reader.ts';
+import type { LevelReader } from '../hot/level-reader.ts';
 import type { FlushWork } from './flush-files.ts';
 import { flushFiles } from './flush-files.ts';
 import type {
@@ -18,13 +20,16 @@ import { receiveError, receiveWork, sendError } from './flush-messages.ts';
 
 assert(parentPort !== null, 'the flush thread is a worker');
 const port = parentPort;
-const { folder, tempDirectory, memoryBytesMax } = workerData as FlushThreadData;
 
 giveWay();
-const source = await openLevelReader(folder);
 /** Of DuckDB: the other cores are for those who wait for an answer. */
-const threads = 1;
-const duckdb = await filesDuckdb(tempDirectory, memoryBytesMax, threads).open();
+const duckdbThreads = 1;
+
+interface Opened {
+  readonly source: LevelReader;
+  readonly duckdb: Duckdb;
+}
+let opened: Opened | undefined;
 
 let canceled = false;
 let calls = 0;
@@ -60,7 +65,33 @@ function ask(
   });
 }
 
+async function open({ folder, tempDirectory, memoryBytesMax }: FlushThreadData): Promise<void> {
+  try {
+    const source = await openLevelReader(folder);
+    try {
+      const duckdb = await filesDuckdb(tempDirectory, memoryBytesMax, duckdbThreads).open();
+      opened = { source, duckdb };
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+    say({ kind: 'opened', error: undefined });
+  } catch (error) {
+    say({ kind: 'opened', error: sendError(error) });
+  }
+}
+
+async function close(): Promise<void> {
+  const open = opened;
+  opened = undefined;
+  open?.duckdb.close();
+  await open?.source.close();
+  say({ kind: 'closed' });
+}
+
 async function flush(work: FlushWork, asksFaults: boolean): Promise<void> {
+  assert(opened !== undefined, 'a flush comes after what it works with is opened');
+  const { source, duckdb } = opened;
   canceled = false;
   let error: SentError | undefined;
   try {
@@ -102,10 +133,11 @@ port.on('message', (message: ToFlushThread) => {
       waiting.get(message.call)!.reject(receiveError(message.error));
       waiting.delete(message.call);
       break;
+    case 'open':
+      void open(message.data);
+      break;
     case 'close':
-      duckdb.close();
-      void source.close().then(() => port.close());
+      void close();
       break;
   }
 });
-say({ kind: 'ready' });

@@ -1,4 +1,6 @@
+import { dirname, join } from 'node:path';
 import { assert, notSupported } from '../../base/index.ts';
+import type { FileTarget } from '../cold/file-writer.ts';
 import { encodeManifestEntry } from '../cold/manifest.ts';
 import type { Engine } from '../engine.ts';
 import { Keyspace, fileKey, scopePrefix, tablePrefix } from '../keys/keyspace.ts';
@@ -48,6 +50,8 @@ export async function flushTable(
   const reader = createReader(engine);
   const totals = { rows: 0, files: 0, bytes: 0 };
   const users = new Set<string>();
+  /** Files that no commit has been asked to list. */
+  const unlisted = new Map<number, FileTarget>();
   let pending: FlushedScope[] = [];
   try {
     // …once all that were accepted before are written.
@@ -62,6 +66,8 @@ export async function flushTable(
       pending = [];
       if (scopes.length === 0) return;
       await engine.faults('flush: before commit');
+      // From here on nobody knows, before the commit's end, whether it does.
+      for (const { files } of scopes) for (const { entry } of files) unlisted.delete(entry.fileId);
       await commitScopes(engine, table, scopes, watermark, chosen === undefined);
       await engine.faults('flush: committed');
       for (const scope of scopes) {
@@ -81,6 +87,7 @@ export async function flushTable(
       onLeftBehind: () => {
         leftBehind = true;
       },
+      onTarget: (target) => void unlisted.set(target.fileId, target),
     });
     for await (const scope of rows) {
       pending.push(scope);
@@ -88,6 +95,9 @@ export async function flushTable(
     }
     await list();
     if (chosen === undefined) state.allMovedUpTo = leftBehind ? 0 : watermark;
+  } catch (error) {
+    await discard(engine, [...unlisted.values()]);
+    throw error;
   } finally {
     reader.release();
     place.release();
@@ -100,6 +110,21 @@ export async function flushTable(
     );
   options.onProgress?.(1);
   return { ...totals, users: table.kind === 'user' ? users.size : 0 };
+}
+
+/** Gives the space back of files that will not be listed; what can't be removed the next start sweeps. */
+async function discard(engine: Engine, targets: readonly FileTarget[]): Promise<void> {
+  const folders = new Set<string>();
+  for (const { place, path } of targets) {
+    const { tablespaceId } = place;
+    for (const name of [path, `${path}.tmp`]) {
+      const file = { path: name, ...(tablespaceId === undefined ? {} : { tablespaceId }) };
+      await engine.places.remove(file).catch(() => undefined);
+    }
+    folders.add(dirname(join(place.root, path)));
+  }
+  for (const folder of folders)
+    await engine.places.removeEmptyFolders(folder).catch(() => undefined);
 }
 
 /** Lists the files and raises the watermarks, in one commit. */
