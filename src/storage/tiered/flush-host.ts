@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pgEpochUnixMicros } from '../../base/index.ts';
 import type { FilesDuckdb } from '../cold/duck.ts';
 import type { FileTarget } from '../cold/file-writer.ts';
@@ -15,6 +17,9 @@ import { flushThread } from './flush-thread.ts';
 
 /** Default of OpenStorageOptions.flushInlineRows: what takes less time than a thread needs to start. */
 const inlineRowsDefault = 16_384;
+/** How long, and what part of that time, the main thread works when it counts as busy. */
+const busyWindowMs = 50;
+const busyShare = 0.25;
 /** Threads that make a large flush's files. */
 const threadsMax = 2;
 /** Entries per read of the hot store in the main thread: about 1 ms of its time. */
@@ -56,7 +61,7 @@ export function flushHost(
     readonly memoryBytes: number;
   },
 ): Flushing {
-  const { inlineRows = inlineRowsDefault, partedBytes = partedBytesDefault } = settings;
+  const { inlineRows = inlineRowsDefault, partedBytes } = settings;
   const { tempDirectory, memoryBytes: memoryBytesMax } = settings;
   const threads: FlushThread[] = [];
   return {
@@ -87,7 +92,11 @@ export function flushHost(
         // The thread reads the store as it is when it comes to it.
         reader.release();
         const { folder } = store.shared;
-        const parts = await flushParts(store, runtime, ranges, partedBytes);
+        // Whoever sets the size wants two threads.
+        const isParted = partedBytes !== undefined || (await isQuiet());
+        const parts = isParted
+          ? await flushParts(store, runtime, ranges, partedBytes ?? partedBytesDefault)
+          : [ranges];
         const failed = new AbortController();
         const read = parts.map(() => 0);
         const scopes = parts.map((part, i) => {
@@ -130,6 +139,17 @@ export function flushHost(
       await Promise.all(threads.map((thread) => thread.close()));
     },
   };
+}
+
+/**
+ * Whether a second processor has nothing better to do: with one thread reads keep their latency, two are faster where nobody waits.
+ * Judged by how busy the main thread is.
+ */
+async function isQuiet(): Promise<boolean> {
+  if (availableParallelism() < 2) return false;
+  const before = performance.eventLoopUtilization();
+  await sleep(busyWindowMs);
+  return performance.eventLoopUtilization(before).utilization < busyShare;
 }
 
 /** Whether the ranges hold more entries than that, whatever they are. */
