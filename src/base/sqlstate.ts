@@ -95,6 +95,7 @@ export const SqlState = {
   objectInUse: '55006',
   cantChangeRuntimeParam: '55P02',
   lockNotAvailable: '55P03',
+  unsafeNewEnumValueUsage: '55P04',
   operatorIntervention: '57000',
   queryCanceled: '57014',
   adminShutdown: '57P01',

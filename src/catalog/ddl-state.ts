@@ -4,6 +4,9 @@ import type { StoredIndex } from '../storage/types.ts';
 import { encodeTable } from './codec.ts';
 import type { DecodedTable } from './codec.ts';
 import type { DdlRequest } from './catalog.ts';
+import { changesEnum, relabelled, renamedLabels } from './enum-changes.ts';
+import type { RenamedLabels } from './enum-changes.ts';
+import { labelled } from './enum-constants.ts';
 import { refuseForeignKeys } from './foreign-keys.ts';
 import type { Records } from './join.ts';
 import { virtualsOf } from './join.ts';
@@ -43,6 +46,8 @@ export interface TableChange {
   /** Indexes that existing rows are not in yet. */
   readonly newIndexes: readonly StoredIndex[];
   readonly needsEmptyTable: string | undefined;
+  /** Labels of enums that have another name now, by the column's position. */
+  readonly relabelled?: ReadonlyMap<number, ReadonlyMap<string, string>> | undefined;
 }
 
 /** A sequence made (`before` undefined) or altered. */
@@ -82,6 +87,7 @@ export function effectOf(input: EffectInput): StatementEffect {
   const tablespaceRecords = renamedTablespaces(before, relations);
   const changed: TableChange[] = [];
   const sequenceChanges: SequenceChange[] = [];
+  const renamed = renamedLabels(before.names.enums, names.enums);
   for (const read of relations.values()) {
     const { relation } = read;
     if (before.snapshot.virtual(relation.relid) !== undefined) continue;
@@ -98,7 +104,7 @@ export function effectOf(input: EffectInput): StatementEffect {
         sequenceChanges.push({ before: known, after });
       }
     } else if (relation.kind === 'r') {
-      const change = tableAfter(input, read);
+      const change = tableAfter(input, read, renamed);
       tables.push(change.after);
       if (change.record !== undefined) tableRecords.set(change.after.stored.tableId, change.record);
       if (change.before !== undefined && change.before !== change.after) {
@@ -146,13 +152,18 @@ interface TableAfter extends Omit<TableChange, 'before'> {
   readonly record: DecodedTable | undefined;
 }
 
-function tableAfter(input: EffectInput, { relation }: ReadRelation): TableAfter {
+function tableAfter(
+  input: EffectInput,
+  { relation }: ReadRelation,
+  renamed: RenamedLabels,
+): TableAfter {
   const { before, request } = input;
   const known = before.snapshot.table(relation.relid);
   const former = known === undefined ? undefined : before.records.tables.get(known.stored.tableId);
   const given = optionsGiven(request, relation, former);
   const same = before.relations.get(relation.relid)?.relation === relation;
-  if (known !== undefined && same && given === undefined) {
+  // Expressions hold labels, too.
+  if (known !== undefined && same && given === undefined && renamed.size === 0) {
     const unchanged = { newIndexes: [], needsEmptyTable: undefined, record: undefined };
     return { before: known, after: known, ...unchanged };
   }
@@ -160,9 +171,12 @@ function tableAfter(input: EffectInput, { relation }: ReadRelation): TableAfter 
     reconcileTable(relation, former, given, input),
     before.snapshot.tablespaces.find(({ oid }) => oid === relation.tablespace)?.tablespaceId,
   );
+  const renames = known === undefined ? undefined : relabelled(relation, renamed);
   const rewrites =
     reconciled.rewritesRows ||
     (known !== undefined && known.stored.tableId === request.computesRowsOf) ||
+    renames !== undefined ||
+    changesEnum(former && before.relations.get(relation.relid)?.relation, relation) ||
     recomputes(before.relations.get(relation.relid)?.relation, relation);
   // Rows that are others, or elsewhere: the table goes on under a storage id of its own.
   const result = rewrites ? withNewId(reconciled, input.nextId()) : reconciled;
@@ -171,9 +185,14 @@ function tableAfter(input: EffectInput, { relation }: ReadRelation): TableAfter 
   const kept = former !== undefined && sameRecord(former, decoded);
   return {
     before: known,
-    after: catalogTable(relation, kept ? former : decoded, input.readExpr),
+    after: catalogTable(
+      relation,
+      kept ? former : decoded,
+      labelled(input.readExpr, input.names.enums),
+    ),
     newIndexes,
     needsEmptyTable,
+    relabelled: renames,
     record: kept ? undefined : decoded,
   };
 }

@@ -128,7 +128,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
   }
 
   async function checkRows(
-    { before, after, newIndexes, needsEmptyTable }: TableChange,
+    { before, after, newIndexes, needsEmptyTable, relabelled }: TableChange,
     transaction: StorageTransaction,
     validate: RowValidator,
   ): Promise<void> {
@@ -141,7 +141,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
     }
     if (before.stored.tableId !== after.stored.tableId) {
       if (await hasRows(transaction, before.stored)) {
-        await rewriteRows(storage, transaction, before, after, validate);
+        await rewriteRows(storage, transaction, before, after, validate, relabelled);
       }
       return;
     }

@@ -1,5 +1,7 @@
 import { firstUserOid, readNamesSql } from './read-mirror.ts';
 import type { MirrorConnection } from './mirror.ts';
+import type { EnumDescription, EnumType } from '../types/enum-type.ts';
+import { enumType } from '../types/enum-type.ts';
 
 /** Qualified, quoted names by OID; what PostgreSQL brings and what users have made. */
 export interface Names {
@@ -10,6 +12,8 @@ export interface Names {
   readonly collations: ReadonlyMap<number, string>;
   /** Unquoted, of users' tables. */
   readonly constraints: ReadonlyMap<number, string>;
+  /** Enum types of users. */
+  readonly enums: ReadonlyMap<number, EnumType>;
 }
 
 const volatilityOf = { i: 'immutable', s: 'stable', v: 'volatile' } as const;
@@ -25,12 +29,17 @@ export async function readNames(mirror: MirrorConnection, base?: Names): Promise
   const types = keep(base?.types);
   const collations = keep(base?.collations);
   const constraints = new Map<number, string>();
+  const enums = new Map<number, EnumType>();
   const maps = { f: functions, o: operators, t: types, l: collations, k: constraints };
   for (const [kind, oid, name, volatile] of await mirror.rows(readNamesSql(from))) {
+    if (kind === 'e') {
+      enums.set(Number(oid), enumType(JSON.parse(name!) as EnumDescription));
+      continue;
+    }
     maps[kind as keyof typeof maps].set(Number(oid), name!);
     if (kind === 'f') volatility.set(Number(oid), volatilityOf[volatile as 'i' | 's' | 'v']);
   }
-  return { functions, volatility, operators, types, collations, constraints };
+  return { functions, volatility, operators, types, collations, constraints, enums };
 }
 
 /** format_type's typmod part for the types that have one (varchar 9 is `varchar(5)`). */

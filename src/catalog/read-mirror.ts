@@ -6,6 +6,7 @@ export interface MirrorColumn {
   readonly name: string;
   readonly type: number;
   readonly typeName: string;
+  readonly isEnum: boolean;
   readonly typmod: number;
   readonly notNull: boolean;
   readonly dropped: boolean;
@@ -108,7 +109,7 @@ select c.oid::text, json_build_object(
   'rules', (select count(*) from pg_rewrite r where r.ev_class = c.oid and r.rulename <> '_RETURN'),
   'columns', coalesce((select json_agg(json_build_object(
       'attnum', a.attnum, 'name', a.attname, 'type', a.atttypid::int8, 'typeName', format_type(a.atttypid, a.atttypmod),
-      'typmod', a.atttypmod, 'notNull', a.attnotnull, 'dropped', a.attisdropped, 'identity', a.attidentity,
+      'isEnum', exists (select from pg_type t where t.oid = a.atttypid and t.typtype = 'e'), 'typmod', a.atttypmod, 'notNull', a.attnotnull, 'dropped', a.attisdropped, 'identity', a.attidentity,
       'generated', a.attgenerated, 'default', d.adbin::text, 'defaultText', pg_get_expr(d.adbin, d.adrelid),
       'missing', case when a.atthasmissing then a.attmissingval::text end) order by a.attnum)
     from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -274,7 +275,7 @@ export async function readRelations(
   return Object.assign(new Map(ordered), { inventory, tablespaces });
 }
 
-/** Names that printers need: what it names (a letter), OID, name, volatility of a function. */
+/** Names that printers need: what it names (a letter), OID, name, volatility of a function. For e: an enum type, as JSON. */
 export const readNamesSql = (from: number): string => `
 select 'f', p.oid::text, quote_ident(n.nspname) || '.' || quote_ident(p.proname), p.provolatile::text
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace where p.oid >= ${from}
@@ -282,6 +283,10 @@ union all select 'o', o.oid::text, quote_ident(n.nspname) || '.' || o.oprname, n
   from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where o.oid >= ${from}
 union all select 't', t.oid::text, quote_ident(n.nspname) || '.' || quote_ident(t.typname), null
   from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.oid >= ${from}
+union all select 'e', t.oid::text, json_build_object('oid', t.oid::int8, 'namespace', n.nspname, 'name', t.typname,
+    'labels', coalesce((select json_agg(json_build_object('oid', e.oid::int8, 'label', e.enumlabel) order by e.enumsortorder)
+      from pg_enum e where e.enumtypid = t.oid), '[]'))::text, null
+  from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.typtype = 'e' and t.oid >= ${from}
 union all select 'l', c.oid::text, quote_ident(n.nspname) || '.' || quote_ident(c.collname), null
   from pg_collation c join pg_namespace n on n.oid = c.collnamespace where c.oid >= ${from}
 union all select 'k', oid::text, conname, null from pg_constraint where conrelid <> 0 and oid >= ${firstUserOid}`;

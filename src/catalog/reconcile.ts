@@ -10,6 +10,7 @@ import { deferrableUniquesOf, foreignKeysOf } from './foreign-keys.ts';
 import type { MirrorColumn, MirrorRelation } from './read-mirror.ts';
 import { readsAs } from './reads-as.ts';
 import type { SchemaVersion } from './schema-versions.ts';
+import { storedTypeOf } from './stored-type.ts';
 import { nextSchemaVersion, sameSchema, schemaColumns } from './schema-versions.ts';
 import { parseTableOptions } from './table-options.ts';
 import type { CatalogColumn, CatalogTable } from './types.ts';
@@ -21,7 +22,7 @@ function missingValue(column: MirrorColumn): Value {
   const { elements } = texts.parse(column.missing, -1, defaultTypeContext) as PgArray;
   const [text] = elements;
   if (typeof text !== 'string') return null;
-  return requirePgType(column.type).parse(text, column.typmod, defaultTypeContext);
+  return requirePgType(storedTypeOf(column)).parse(text, column.typmod, defaultTypeContext);
 }
 
 export interface ReconcileContext {
@@ -65,7 +66,7 @@ export function reconcileTable(
       return Object.freeze({
         id: column.attnum,
         name: column.name,
-        typeOid: column.type,
+        typeOid: storedTypeOf(column),
         typmod: column.typmod,
         // A default given later does not change what older rows read as: the first answer stands. Rows that are rewritten for a
         // new type all have a value.
@@ -73,7 +74,7 @@ export function reconcileTable(
           before === undefined
             ? (missingValues?.get(missingName(relation.relid, column.attnum)) ??
               missingValue(column))
-            : readsAs(before, { typeOid: column.type, typmod: column.typmod })
+            : readsAs(before, { typeOid: storedTypeOf(column), typmod: column.typmod })
               ? before.missing
               : null,
       });
@@ -185,11 +186,13 @@ export function catalogTable(
     const layout = stored.columns[position];
     assert(layout?.id === column.attnum, 'stored columns follow attnum order');
     assert(
-      layout.name === column.name && layout.typeOid === column.type,
+      layout.name === column.name && layout.typeOid === storedTypeOf(column),
       'the mirror and Level name the same column',
     );
     return Object.freeze({
       ...layout,
+      typeOid: column.type,
+      storedTypeOid: layout.typeOid,
       notNull: column.notNull,
       generated:
         column.generated === '' ? undefined : column.generated === 's' ? 'stored' : 'virtual',

@@ -1,6 +1,7 @@
 import { PgError, SqlState, notSupported } from '../base/index.ts';
 import { pgType } from '../types/registry.ts';
 import type { MirrorRelation } from './read-mirror.ts';
+import { storedTypeOf } from './stored-type.ts';
 import { reservedSchemas } from './setup.ts';
 
 /** Relation kinds of ours: tables, sequences, views. */
@@ -32,7 +33,7 @@ export function refuseUnsupported(relation: MirrorRelation): void {
   if (relation.rules > 0) throw notSupported('a rule');
   for (const column of relation.columns) {
     if (column.dropped) continue;
-    if (pgType(column.type) === undefined) {
+    if (pgType(column.type) === undefined && !column.isEnum) {
       throw notSupported(`column "${column.name}" of type ${column.typeName}`, {
         table: relation.name,
         column: column.name,
@@ -57,7 +58,7 @@ export function refuseUnsupported(relation: MirrorRelation): void {
     if (index.hasPredicate) throw notSupported(`partial index "${index.name}"`);
     for (const attnum of index.columns.slice(0, index.keyColumns)) {
       const column = relation.columns.find((candidate) => candidate.attnum === attnum);
-      if (column !== undefined && pgType(column.type)?.encodeKey === undefined) {
+      if (column !== undefined && pgType(storedTypeOf(column))?.encodeKey === undefined) {
         throw notSupported(`an index on column "${column.name}" of type ${column.typeName}`);
       }
     }

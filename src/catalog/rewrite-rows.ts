@@ -1,4 +1,5 @@
 import type { Storage, StorageTransaction, StoredIndex } from '../storage/types.ts';
+import { relabelRows } from './enum-changes.ts';
 import type { Reconciled } from './reconcile.ts';
 import type { CatalogTable } from './types.ts';
 import type { RowValidator } from './validate.ts';
@@ -24,9 +25,11 @@ export async function rewriteRows(
   before: CatalogTable,
   after: CatalogTable,
   validate: RowValidator,
+  relabelled?: ReadonlyMap<number, ReadonlyMap<string, string>>,
 ): Promise<void> {
   const { stored } = after;
-  const rewriter = await validate.rewriter(before, after);
+  const rewriter =
+    relabelled === undefined ? await validate.rewriter(before, after) : relabelRows(relabelled);
   const failure = await validate.rewriting(before, (options) =>
     storage.rewriteTable(transaction, before.stored, stored, { ...options, rewriter }),
   );

@@ -36,6 +36,14 @@ export function catalogSnapshot(parts: SnapshotParts): CatalogSnapshot {
     sequences: parts.sequences,
     virtuals: parts.virtuals,
     tablespaces: parts.tablespaces ?? [],
+    enums: names.enums,
+    hasType: (namespace: string, name: string) => {
+      const forms = (text: string): string[] => [text, `"${text.replaceAll('"', '""')}"`];
+      const known = new Set(names.types.values());
+      return forms(namespace).some((left) =>
+        forms(name).some((right) => known.has(`${left}.${right}`)),
+      );
+    },
     table: (relid: number) => byRelid.get(now(relid)),
     tableByName: (namespace: string, name: string) => byName.get(`${namespace}\0${name}`),
     sequence: (relid: number) => sequences.get(now(relid)),

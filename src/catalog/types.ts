@@ -1,5 +1,6 @@
 import type { Expr } from '../analyzer/tree.ts';
 import type { StoredColumn, StoredIndex, StoredTable } from '../storage/types.ts';
+import type { EnumType } from '../types/enum-type.ts';
 import type { DeferrableUnique, ForeignKey } from './foreign-keys.ts';
 import type { SchemaVersion } from './schema-versions.ts';
 
@@ -13,6 +14,8 @@ export interface CatalogColumn extends StoredColumn {
   readonly identity: 'always' | 'byDefault' | undefined;
   /** The default or generation expression, analyzed; Vars have varno 1. */
   readonly defaultExpr: Expr | undefined;
+  /** The type that storage has it under: differs from `typeOid`, which is the mirror's, for enums. */
+  readonly storedTypeOid: number;
 }
 
 export interface CheckConstraint {
@@ -94,6 +97,10 @@ export interface CatalogSnapshot {
   readonly sequences: readonly CatalogSequence[];
   readonly virtuals: readonly VirtualRelation[];
   readonly tablespaces: readonly CatalogTablespace[];
+  /** By their OIDs in the mirror. */
+  readonly enums: ReadonlyMap<number, EnumType>;
+  /** Any type, not enums alone. */
+  hasType(namespace: string, name: string): boolean;
   /** Names that printers need, by OID; undefined when unknown. Quoted and qualified where PostgreSQL needs it. */
   typeName(oid: number, typmod: number): string | undefined;
   functionName(oid: number): string | undefined;

@@ -1,5 +1,6 @@
 import { PgError, SqlState } from '../base/index.ts';
 import type { Expr, Query, RangeTblEntry, VarExpr } from '../analyzer/tree.ts';
+import { withEnumLabels } from '../catalog/enum-constants.ts';
 import type { CatalogSnapshot, VirtualRelation } from '../catalog/types.ts';
 import { SystemColumn } from './nodes.ts';
 import { coerceSetOperands } from './coerce-set-operations.ts';
@@ -27,12 +28,12 @@ function systemColumnCall(
 }
 
 /**
- * PostgreSQL's tree with what is pgtide's in place. Operands of set operations get the casts
+ * PostgreSQL's tree with what is pgtide's in place. Constants of enum types are their labels. Operands of set operations get the casts
  * that they miss; computed relations (`system.jobs`) become rows in memory; `_seq(m)`,
  * which is how PostgreSQL resolves `m._seq`, becomes a Var. Naming one on anything but a stored table that has it is 42703, as for any column that is not there.
  */
 export function normalizeQuery(analyzed: Query, catalog: CatalogSnapshot): Query {
-  const query = transformQueries(analyzed, coerceSetOperands);
+  const query = withEnumLabels(transformQueries(analyzed, coerceSetOperands), catalog.enums);
   const replacements = new Map<object, object>();
   walk(query, (expr, queries) => {
     const call = systemColumnCall(expr, catalog);

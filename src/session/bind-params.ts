@@ -22,6 +22,8 @@ export function bindParameters(
   typeOids: readonly number[],
   types: TypeContext,
   statementName: string,
+  /** Of types that only the session's catalog has. */
+  inputOf: (typeOid: number) => PgType | undefined = () => undefined,
 ): readonly (Value | undefined)[] {
   const { formats, values } = raw;
   if (formats.length > 1 && formats.length !== values.length) {
@@ -43,7 +45,7 @@ export function bindParameters(
     if (code !== 0 && code !== 1) {
       throw new PgError(SqlState.invalidParameterValue, `unsupported format code: ${code}`);
     }
-    const type = pgType(oid === Oid.unknown ? Oid.text : oid);
+    const type = pgType(oid === Oid.unknown ? Oid.text : oid) ?? inputOf(oid);
     if (type === undefined) return undefined;
     if (formatOf(formats, i) === 1) return decodeBinary(type, bytes, i);
     return type.parse(decodeText(bytes), -1, types);

@@ -20,6 +20,7 @@ import type { Row } from '../types/value.ts';
 import { createExecution } from './context.ts';
 import type { CopyDecoder } from './copy/index.ts';
 import { checkForcedColumns, createCopyDecoder } from './copy/index.ts';
+import { enumInput } from './enum-input.ts';
 import { copyOptions } from './copy-options.ts';
 import { lockTables } from './lock-tables.ts';
 import { qualified, tableOf } from './names.ts';
@@ -80,7 +81,7 @@ export async function copyFrom(
   const relation = table.stored.name;
   const copied = columns.map((column) => ({
     name: column.name,
-    type: requirePgType(column.typeOid),
+    type: enumInput(session, column.typeOid) ?? requirePgType(column.typeOid),
     typmod: column.typmod,
   }));
   checkForcedColumns(

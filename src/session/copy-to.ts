@@ -41,7 +41,7 @@ export async function copyTo(
     throw notSupported('COPY of a query over PostgreSQL’s catalog');
   }
   const batches = result.kind === 'rows' ? result.batches : [result.rows];
-  const encoder = createCopyEncoder(options, fields.map(copyColumn), session.settings.types);
+  const encoder = createCopyEncoder(options, fields.map((field) => copyColumn(session, field)), session.settings.types);
   let count = 0;
 
   async function* chunks(): AsyncIterable<Uint8Array> {
@@ -77,8 +77,12 @@ export async function copyTo(
   };
 }
 
-function copyColumn(field: FieldDescription): CopyColumn {
-  return { name: field.name, type: requirePgType(field.typeOid), typmod: field.typmod };
+function copyColumn(
+  session: SessionState,
+  { name, typeOid, typmod }: FieldDescription,
+): CopyColumn {
+  const own = session.transaction.catalog.enums.get(typeOid)?.type;
+  return { name, type: own ?? requirePgType(typeOid), typmod };
 }
 
 async function sourceQuery(session: SessionState, statement: CopyStatement): Promise<Statement> {

@@ -2,9 +2,12 @@ import { notSupported } from '../base/index.ts';
 import type { FieldDescription } from '../analyzer/tree.ts';
 import type { MessageWriter } from '../protocol/index.ts';
 import { Oid } from '../types/oid.ts';
+import type { EnumType } from '../types/enum-type.ts';
 import { pgType } from '../types/registry.ts';
 import type { TypeContext } from '../types/type.ts';
 import type { Row, Value } from '../types/value.ts';
+
+type EnumTypes = ReadonlyMap<number, EnumType>;
 
 type WriteField = (writer: MessageWriter, value: Value) => void;
 
@@ -47,7 +50,7 @@ function textField(typeOid: number, types: TypeContext): WriteField {
   }
 }
 
-function binaryField(typeOid: number): WriteField {
+function binaryField(typeOid: number, enums: EnumTypes): WriteField {
   switch (typeOid) {
     case Oid.bool:
       return (writer, value) => writer.fieldBool(value as boolean);
@@ -73,7 +76,7 @@ function binaryField(typeOid: number): WriteField {
     case Oid.void:
       return (writer) => writer.fieldText('');
     default: {
-      const type = pgType(typeOid);
+      const type = pgType(typeOid) ?? enums.get(typeOid)?.type;
       if (type === undefined) throw notSupported(`binary output of type with OID ${typeOid}`);
       return (writer, value) => writer.fieldBytes(type.encode(value));
     }
@@ -84,9 +87,10 @@ export function rowEncoder(
   fields: readonly FieldDescription[],
   formats: readonly number[],
   types: TypeContext,
+  enums: EnumTypes,
 ): RowEncoder {
   const write = fields.map((field, i) =>
-    formatOf(formats, i) === 1 ? binaryField(field.typeOid) : textField(field.typeOid, types),
+    formatOf(formats, i) === 1 ? binaryField(field.typeOid, enums) : textField(field.typeOid, types),
   );
   const count = write.length;
   return (writer, rows) => {

@@ -4,6 +4,7 @@ import { parseCached } from '../sql/index.ts';
 import { bindParameters } from './bind-params.ts';
 import type { OpenCursor } from './cursor/cursors.ts';
 import { described } from './cursor/described.ts';
+import { enumInput } from './enum-input.ts';
 import { readResult } from './portal.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
 import { keepPrepared, knownPrepared } from './prepared-texts.ts';
@@ -99,7 +100,9 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
     transaction.start();
     const raw = { formats: message.parameterFormats, values: message.parameters };
     const types = { ...settings.types, transactionTime: transaction.startTime };
-    const params = bindParameters(raw, prepared.paramTypes, types, prepared.name);
+    const params = bindParameters(raw, prepared.paramTypes, types, prepared.name, (oid) =>
+      enumInput(state, oid),
+    );
     const columns = prepared.fields?.length ?? 0;
     if (resultFormats.length > 1 && resultFormats.length !== columns) {
       throw new PgError(

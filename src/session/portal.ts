@@ -58,11 +58,13 @@ export function readResult(
         output,
       );
     case 'rowsNow': {
-      const encode = rowEncoder(result.fields, resultFormats, session.settings.types);
+      const { enums } = session.transaction.catalog;
+      const encode = rowEncoder(result.fields, resultFormats, session.settings.types, enums);
       return fromMemory(result.rows, encode, result.tag, (rows) => rows, output);
     }
     case 'rows': {
-      const encode = rowEncoder(result.fields, resultFormats, session.settings.types);
+      const { enums } = session.transaction.catalog;
+      const encode = rowEncoder(result.fields, resultFormats, session.settings.types, enums);
       return fromBatches(result.batches, encode, result.tag, session);
     }
   }

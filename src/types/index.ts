@@ -15,6 +15,7 @@ export * from './datetime/interval.ts';
 export * from './datetime/trunc.ts';
 export { findZone } from './datetime/zone.ts';
 export type { Zone } from './datetime/zone.ts';
+export * from './enum-type.ts';
 export type { JsonNode, JsonPair } from './json.ts';
 export * from './key-writer.ts';
 export * from './numeric.ts';

@@ -27,6 +27,8 @@ export const Oid = {
   record: 2249,
   void: 2278,
   uuid: 2950,
+  /** No column is of it; what storage calls a column of any enum type (enum-type.ts). */
+  anyenum: 3500,
   jsonb: 3802,
 } as const;
 

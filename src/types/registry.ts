@@ -6,6 +6,7 @@ import { dateType } from './datetime/date-type.ts';
 import { intervalType } from './datetime/interval-type.ts';
 import { timestampType, timestamptzType } from './datetime/timestamp-type.ts';
 import { timetzType, timeType } from './datetime/time-type.ts';
+import { enumLabelType } from './enum-type.ts';
 import { float4Type, float8Type } from './float.ts';
 import { int2Type, int4Type, int8Type, oidType } from './integer.ts';
 import { jsonType } from './json.ts';
@@ -43,7 +44,9 @@ const scalarTypes: readonly PgType[] = [
 /** Every type that pgtide stores and computes with: the scalars, then the arrays over them. */
 export const allTypes: readonly PgType[] = [...scalarTypes, ...scalarTypes.map(arrayType)];
 
-const byOid: ReadonlyMap<number, PgType> = new Map(allTypes.map((type) => [type.oid, type]));
+const byOid: ReadonlyMap<number, PgType> = new Map(
+  [...allTypes, enumLabelType].map((type) => [type.oid, type]),
+);
 
 export function pgType(oid: number): PgType | undefined {
   return byOid.get(oid);

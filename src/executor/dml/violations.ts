@@ -20,7 +20,7 @@ function shown(value: Value, typeOid: number, types: TypeContext): string {
 
 /** `Failing row contains (1, null, …).` */
 function failingRow(table: CatalogTable, row: Row, types: TypeContext): string {
-  const values = table.columns.map((column, i) => shown(row[i] ?? null, column.typeOid, types));
+  const values = table.columns.map((column, i) => shown(row[i] ?? null, column.storedTypeOid, types));
   return `Failing row contains (${values.join(', ')}).`;
 }
 
@@ -108,7 +108,7 @@ function describeKey(
     if (column === undefined) continue;
     names.push(quoted(column.name));
     const value = values[position] ?? null;
-    texts.push(value === null ? 'null' : requirePgType(column.typeOid).format(value, types));
+    texts.push(value === null ? 'null' : requirePgType(column.storedTypeOid).format(value, types));
   }
   return {
     name: index?.name ?? table.stored.primaryKeyName ?? table.stored.name,

@@ -59,15 +59,15 @@ async function materializeScan(
   context: ExecutionContext,
   count: (rows: number) => void,
 ): Promise<Materialized> {
-  const { stored } = scan.table;
+  const { stored, columns: own } = scan.table;
   const scope = scopeOf(scan, context);
   const columns: MaterializedColumn[] = [];
   const system: ((row: StoredRow) => Value)[] = [];
   for (const attno of scan.columns) {
-    const position = stored.columns.findIndex((column) => column.id === attno);
-    const own = stored.columns[position];
-    if (own) {
-      columns.push({ attno, typeOid: own.typeOid, typmod: own.typmod, position });
+    const position = own.findIndex((column) => column.id === attno);
+    const column = own[position];
+    if (column) {
+      columns.push({ attno, typeOid: column.typeOid, typmod: column.typmod, position });
       continue;
     }
     const known = systemColumns.find(([id]) => id === attno);

@@ -126,6 +126,8 @@ export function columnTest(qual: Expr, varno: number, scope: Scope): ColumnTest 
   const comparison = comparisonByFunction(qual.funcId);
   if (!comparison || comparison.op === '<>' || !isByteCollation(qual.inputCollation))
     return undefined;
+  // Storage has the labels of enums in an order of their own.
+  if (comparison.left === 'anyenum' && comparison.op !== '=') return undefined;
   const [left, right] = [bare(qual.args[0]!), bare(qual.args[1]!)];
   for (const [columnSide, value, op] of [
     [left, qual.args[1]!, comparison.op],

@@ -3,6 +3,7 @@ import { compileSelect } from './compile-select.ts';
 import type { CompiledSelect } from './compile-select.ts';
 import type { RelationSource } from './relation-source.ts';
 import type { RowCatalog } from './scope.ts';
+import { withEnumTypes } from './type-of.ts';
 import { Unsupported } from './unsupported.ts';
 
 /** A whole statement, compiled. */
@@ -24,7 +25,9 @@ const compiled = new WeakMap<Query, Known>();
 
 function compile(query: Query, catalog: RowCatalog): CompiledQuery {
   const sources: RelationSource[] = [];
-  const plan = compileSelect(query, undefined, { catalog, sources });
+  const plan = withEnumTypes(catalog.enums, () =>
+    compileSelect(query, undefined, { catalog, sources }),
+  );
   return { plan, sources, streamed: streamedRelation(plan) };
 }
 

@@ -100,6 +100,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
         generated: undefined,
         identity: undefined,
         defaultExpr: undefined,
+        storedTypeOid: Number(typeOid),
       });
     }
     const indexes =

@@ -24,6 +24,7 @@ const direct: ReadonlySet<number> = new Set([
   Oid.timestamp,
   Oid.timestamptz,
   Oid.uuid,
+  Oid.anyenum,
 ]);
 
 /** Maps treat NaN as equal to NaN and -0 as 0, as PostgreSQL does. */

@@ -171,7 +171,7 @@ function distinctKeys(leaf: RelationLeaf, column: number, values: readonly Value
 }
 
 function columnKey(leaf: RelationLeaf, column: number): (value: Value) => HashKey {
-  return hashKeyOf(leaf.table.columns[leaf.table.positionOf[column]!]!.typeOid);
+  return hashKeyOf(leaf.table.columns[leaf.table.positionOf[column]!]!.storedTypeOid);
 }
 
 /** The index with the longest prefix of equalities; a unique one fully given wins. */

@@ -6,7 +6,7 @@ import type { CteBinding } from './cte.ts';
 import type { RelationSource } from './relation-source.ts';
 
 /** What the compiler asks the catalog: tables by relid, and names of functions that are not built in. */
-export type RowCatalog = Pick<CatalogSnapshot, 'table' | 'sequence' | 'functionName'>;
+export type RowCatalog = Pick<CatalogSnapshot, 'table' | 'sequence' | 'functionName' | 'enums'>;
 
 /** Facts shared by all levels of one statement's compilation. */
 export interface Compiler {

@@ -35,13 +35,24 @@ export function relationColumn(
     typeOid = column?.typeOid;
     typmod = column?.typmod ?? -1;
   }
-  const type = typeOid === undefined ? undefined : columnarTypeOf(typeOid, typmod);
+  const type =
+    typeOid === undefined ? undefined : (columnarTypeOf(typeOid, typmod) ?? storedEnum(rte, typeOid, catalog));
   if (!type)
     throw new Unprintable(
       `a column of the type ${catalog.typeName(typeOid ?? 0, typmod) ?? 'unknown'}`,
     );
   // What DuckDB is handed of tables and rows has no infinite dates (ColumnForm.carries).
   return { name: `c${attno}`, type, finite: true };
+}
+
+/** Labels lie in files as text, in an order that is not the type's. */
+function storedEnum(
+  { rteKind }: RelationRequest['rte'],
+  typeOid: number,
+  catalog: CatalogSnapshot,
+): Printed['type'] {
+  if (rteKind !== 'relation' || !catalog.enums.has(typeOid)) return undefined;
+  return { name: 'TEXT_FORM' };
 }
 
 function systemType(attno: number): Printed['type'] {

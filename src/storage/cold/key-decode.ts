@@ -43,7 +43,8 @@ export function decodeKeyPrefix(key: Buffer, typeOids: readonly number[]): Value
       }
       case Oid.text:
       case Oid.varchar:
-      case Oid.name: {
+      case Oid.name:
+      case Oid.anyenum: {
         // No text holds a zero byte, so the first one ends it.
         const end = key.indexOf(0, at);
         values.push(key.toString('utf8', at, end));
@@ -76,6 +77,7 @@ export function duckLiteral(typeOid: number, value: Value): string | undefined {
     case Oid.text:
     case Oid.varchar:
     case Oid.name:
+    case Oid.anyenum:
       return quoteText(value as string);
     case Oid.uuid:
       return `CAST(${quoteText(value as string)} AS UUID)`;

@@ -45,6 +45,7 @@ const physicalOf: ReadonlyMap<number, Physical> = new Map<number, Physical>([
   [Oid.interval, 'interval'],
   [Oid.timetz, 'timetz'],
   [Oid.uuid, 'uuid'],
+  [Oid.anyenum, 'string'],
 ]);
 
 const elementOfArray: ReadonlyMap<number, number> = new Map(

@@ -142,6 +142,7 @@ async function readTables(handle: PgliteHandle): Promise<CatalogTable[]> {
       generated: undefined,
       identity: undefined,
       defaultExpr: undefined,
+      storedTypeOid: Number(row[6]),
     };
     const columns = [...(tables.get(relid)?.columns ?? []), column];
     tables.set(relid, {

@@ -62,11 +62,12 @@ const pushable: ReadonlySet<number> = new Set([
   Oid.timestamptz,
   Oid.numeric,
   Oid.uuid,
+  Oid.anyenum,
 ]);
 
 export function keyLookup(table: CatalogTable, attnums: readonly number[]): KeyLookup {
   const positions = attnums.map((attnum) => table.positionOf[attnum] ?? -1);
-  const types = positions.map((position) => requirePgType(table.columns[position]?.typeOid ?? 0));
+  const types = positions.map((position) => requirePgType(table.columns[position]?.storedTypeOid ?? 0));
   return { table, positions, types, access: accessFor(table, attnums) };
 }
 

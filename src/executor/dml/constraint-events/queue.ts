@@ -146,7 +146,7 @@ function eventText(event: ConstraintEvent, catalog: CatalogSnapshot): string {
         : event.constraint.parentColumns;
   const types = columns.map((attnum): PgType => {
     const column = table?.columns[table.positionOf[attnum] ?? -1];
-    return requirePgType(column?.typeOid ?? 0);
+    return requirePgType(column?.storedTypeOid ?? 0);
   });
   return `${constraint.oid} ${kind} ${userId.length} ${userId}${keyTextOf(types, key)}`;
 }

@@ -78,6 +78,7 @@ function comparatorOf(comparison: Comparison, call: Call): Comparator | undefine
 
 /** Types whose equal values are identical JavaScript primitives. */
 const identical: ReadonlySet<string> = new Set([
+  'anyenum',
   'bool',
   'int2',
   'int4',

@@ -1,0 +1,230 @@
+-- Enum types as column types: hot and cold rows, order, keys, changes of the type.
+create type mood as enum ('sad', 'ok', 'happy');
+create table a (id int primary key, m mood default 'ok', n mood not null default 'sad', check (n <> 'happy' or m is not null));
+insert into a values (1, 'happy', 'ok'), (2, null, default), (3, default, 'happy');
+insert into a (id) values (4);
+insert into a values (5, 'nope', 'ok');
+insert into a values (5, null, 'happy');
+insert into a values (5, 'sad', null);
+insert into a select 5, 'sad', ('o' || 'k')::mood;
+insert into a values (6, ('no' || 'pe')::mood, 'ok');
+select * from a order by id;
+-- flush point
+insert into a values (6, 'happy', 'sad'), (7, 'sad', 'sad');
+update a set m = 'ok' where id = 6 returning *;
+update a set m = n where id = 7 returning id, m;
+update a set m = 'nope' where id = 7;
+delete from a where m = 'sad' returning id;
+insert into a values (7, 'sad', 'sad'), (5, 'sad', 'ok');
+select * from a order by id;
+select id from a where m = 'happy';
+select id from a where m <> 'happy' order by id;
+select id from a where 'ok' = m order by id;
+select id from a where m is null;
+select id from a where m < 'happy' order by id;
+select id from a where m >= 'ok' order by id;
+select id from a where m in ('sad', 'happy') order by id;
+select id from a where m = any ('{sad,happy}') order by id;
+select id from a where m = n order by id;
+select id from a where m > n order by id;
+select id from a where m is distinct from 'ok' order by id;
+select id from a where m between 'sad' and 'ok' order by id;
+select id from a where m = 'nope';
+select id from a where m::text = 'nope';
+select id from a where m::text like '%a%' order by id;
+select id from a where m = 'ok'::text;
+select m, id from a order by m, id;
+select m, id from a order by m desc nulls last, id limit 3;
+select m, count(*) as c from a group by m order by m;
+select distinct m from a order by m;
+select count(*) as c, count(m) as cm, count(distinct m) as d, min(m) as lo, max(m) as hi from a;
+select array_agg(m order by m, id) as ms from a;
+select coalesce(m, 'sad') as c, case when m = 'ok' then n else 'happy' end as e from a order by id;
+select m::text || '!' as t, length(m::text) as l from a order by id;
+select greatest(m, n) as g from a order by id;
+select enum_first(m) as f, enum_last(m) as l, enum_range(m) as r from a where id = 1;
+select enum_range(null::mood) as r;
+select a.id, b.id as other from a join a b on a.m = b.n order by a.id, b.id;
+select id, (select count(*) from a b where b.n = a.m) as c from a order by id;
+select id, m from a where m in (select n from a) order by id;
+select m from a where id < 3 union select n from a order by 1;
+select id, row_number() over (order by m, id) as r from a order by id;
+with w as (select m, id from a where m = 'ok') select * from w order by id;
+select pg_typeof(m) as t from a where id = 1;
+select m + 1 from a;
+select m || 'x' from a;
+select 'ok'::mood < 'happy'::mood as lt, 'ok'::mood = 'ok' as eq;
+-- flush point
+prepare p (mood) as select id from a where m = $1 order by id;
+execute p ('ok');
+execute p ('nope');
+-- restart point
+select * from a order by id;
+select m, id from a order by m, id;
+insert into a (id) values (8);
+insert into a values (9, null, 'happy');
+select * from a where id >= 8;
+-- Keys and indexes.
+create table k (m mood primary key, v int);
+insert into k values ('ok', 1), ('sad', 2);
+insert into k values ('ok', 3);
+insert into k values ('ok', 3) on conflict (m) do update set v = excluded.v returning *;
+insert into k values ('happy', 4) on conflict do nothing;
+select * from k order by m;
+select v from k where m = 'sad';
+select v from k where m > 'sad' order by m;
+-- flush point
+insert into k values ('happy', 5);
+update k set v = v + 10 where m = 'happy' returning *;
+select * from k order by m desc;
+create table c (id int primary key, m mood references k (m), unique (m, id));
+insert into c values (1, 'ok'), (2, null), (3, 'sad');
+delete from k where m = 'happy';
+insert into c values (4, 'happy');
+delete from k where m = 'sad';
+create unique index on c (m);
+insert into c values (5, 'ok');
+insert into c values (5, null);
+select * from c order by m, id;
+select c.id, k.v from c join k using (m) order by id;
+create index on a (m);
+select id from a where m = 'ok' order by id;
+create unique index on a (n);
+-- flush point
+-- More values.
+alter type mood add value 'great';
+alter type mood add value 'great';
+alter type mood add value if not exists 'great';
+alter type mood add value 'meh' before 'ok';
+alter type mood add value 'fine' after 'ok';
+alter type mood add value 'x' after 'nope';
+insert into a values (10, 'great', 'meh'), (11, 'fine', 'fine'), (12, 'meh', 'meh');
+select m, id from a order by m, id;
+select id from a where m > 'ok' order by id;
+select id from a where m < 'ok' order by id;
+insert into k values ('great', 6), ('meh', 7);
+select * from k order by m;
+begin;
+alter type mood add value 'late';
+select 'late'::mood as m;
+rollback;
+begin;
+alter type mood add value 'late';
+insert into a values (13, 'late', 'ok');
+rollback;
+select enum_range(null::mood) as r;
+-- flush point
+-- Other names of values.
+alter type mood rename value 'ok' to 'okay';
+alter type mood rename value 'ok' to 'okay';
+alter type mood rename value 'sad' to 'happy';
+select * from a order by id;
+select m, id from a order by m, id;
+select id from a where m = 'okay' order by id;
+select id from a where m = 'ok';
+insert into a (id) values (14);
+select * from a where id = 14;
+select * from k order by m;
+select * from c order by id;
+insert into c values (6, 'okay');
+insert into k values ('okay', 1);
+update a set n = 'happy', m = null where id = 14;
+-- Two values change their names with each other.
+begin;
+alter type mood rename value 'sad' to 'tmp';
+alter type mood rename value 'happy' to 'sad';
+alter type mood rename value 'tmp' to 'happy';
+select m, id from a order by m, id;
+commit;
+select m, id from a order by m, id;
+select * from k order by m;
+begin;
+alter type mood rename value 'meh' to 'hmm';
+insert into a values (20, 'hmm', 'hmm');
+select id, m from a where m = 'hmm' order by id;
+rollback;
+select id, m from a where m = 'meh' order by id;
+-- restart point
+select m, n, id from a order by m, id;
+select id from a where m = 'happy' order by id;
+select * from k order by m;
+-- Another name, schema.
+alter type mood rename to feeling;
+select m, id from a where id < 4 order by m, id;
+insert into a values (21, 'nope', 'okay');
+insert into a values (21, 'happy', 'okay');
+create type color as enum ('red', 'green');
+create table s (id int primary key, c color default 'green');
+insert into s values (1, 'red'), (2, default);
+-- flush point
+create schema types_enums_other;
+alter type color set schema types_enums_other;
+select c, id from s where c = 'red';
+insert into s values (3, 'nope');
+insert into s values (3, 'red'), (4, default);
+select c, id from s order by c, id;
+drop schema types_enums_other;
+drop schema types_enums_other cascade;
+select * from s order by id;
+-- restart point
+select m, count(*) as c from a group by m order by m;
+select * from s order by id;
+-- Columns that come, go and change.
+alter table a add column o feeling default 'great';
+alter table a add column p feeling;
+select id, o, p from a where id < 3 order by id;
+alter table a alter m type text;
+select id, m from a order by m, id;
+insert into a (id, m) values (30, 'anything');
+alter table a alter m type feeling;
+alter table a alter m type feeling using m::feeling;
+delete from a where id = 30;
+alter table a alter m drop default;
+alter table a drop constraint a_check;
+alter table a alter m type feeling using m::feeling;
+select m, id from a order by m, id;
+-- flush point
+create type level as enum ('happy', 'sad', 'meh', 'okay', 'fine', 'great');
+alter table a alter m type level;
+alter table a alter m type level using m::text::level;
+select m, id from a order by m, id;
+alter table a alter m type int using case m when 'happy' then 1 else 2 end;
+select m, id from a order by m, id;
+-- Drops.
+drop type level;
+drop type feeling;
+drop type feeling cascade;
+select * from a order by id;
+select * from k;
+select * from c order by id;
+-- In the transaction that makes it.
+begin;
+create type size as enum ('s', 'm', 'l');
+create table t (id int primary key, z size default 'm');
+insert into t values (1, 's'), (2, 'l'), (3, default);
+select * from t order by z;
+alter type size rename value 's' to 'small';
+select * from t order by z;
+select z, count(*) as c from t where z >= 'm' group by z order by z;
+savepoint a;
+alter type size rename value 'l' to 'large';
+insert into t values (4, 'large');
+rollback to a;
+select * from t order by z;
+commit;
+select * from t order by z;
+-- What is left.
+create type "Odd Type" as enum ('a b', '', 'quo''te', 'ü', '"');
+create table odd (id int primary key, o "Odd Type");
+insert into odd values (1, ''), (2, 'a b'), (3, 'quo''te'), (4, 'ü'), (5, '"'), (6, null);
+insert into odd values (7, 'A B');
+-- flush point
+select o, id from odd order by o;
+select id from odd where o = 'quo''te';
+select id from odd where o = '';
+-- restart point
+select o, id from odd order by o desc;
+create view v as select id, o from odd where o > 'a b';
+select * from v order by id;
+insert into v values (8, 'ü');
+select * from v order by o, id;
