@@ -283,7 +283,7 @@ union all select 'o', o.oid::text, quote_ident(n.nspname) || '.' || o.oprname, n
   from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where o.oid >= ${from}
 union all select 't', t.oid::text, quote_ident(n.nspname) || '.' || quote_ident(t.typname), null
   from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.oid >= ${from}
-union all select 'e', t.oid::text, json_build_object('oid', t.oid::int8, 'namespace', n.nspname, 'name', t.typname,
+union all select 'e', t.oid::text, json_build_object('oid', t.oid::int8, 'arrayOid', t.typarray::int8, 'namespace', n.nspname, 'name', t.typname,
     'labels', coalesce((select json_agg(json_build_object('oid', e.oid::int8, 'label', e.enumlabel) order by e.enumsortorder)
       from pg_enum e where e.enumtypid = t.oid), '[]'))::text, null
   from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.typtype = 'e' and t.oid >= ${from}

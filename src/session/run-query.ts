@@ -11,6 +11,7 @@ import { Oid } from '../types/oid.ts';
 import type { Row, Value } from '../types/value.ts';
 import type { RawParameters } from './bind-params.ts';
 import { createExecution } from './context.ts';
+import { requireLabels } from './enum-input.ts';
 import { lockTables, lockTablesNow, tablesAreFree, tableUses } from './lock-tables.ts';
 import { mirrorOf } from './mirror-access.ts';
 import type { Planned } from './planned.ts';
@@ -53,10 +54,12 @@ export function executionOf(
   prepared: Prepared,
   input: QueryInput,
 ): Execution {
+  const params = knownParams(input.params, prepared.paramTypes);
+  requireLabels(session, params, prepared.paramTypes);
   return createExecution(
     session,
     session.transaction.statement(),
-    knownParams(input.params, prepared.paramTypes),
+    params,
     prepared.paramTypes,
     prepared.text,
   );

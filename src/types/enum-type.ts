@@ -34,6 +34,7 @@ export interface EnumLabel {
 
 export interface EnumDescription {
   readonly oid: number;
+  readonly arrayOid: number;
   readonly namespace: string;
   readonly name: string;
   /** In the type's order. */

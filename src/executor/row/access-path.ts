@@ -3,6 +3,7 @@ import type { ScanPredicate } from '../../storage/types.ts';
 import { advisoryFunctions } from '../../planner/advisory-functions.ts';
 import { Oid } from '../../types/oid.ts';
 import type { PgArray, Value } from '../../types/value.ts';
+import { compileElements } from './compile-array.ts';
 import { compileExpr } from './compile-expr.ts';
 import type { Evaluator, Frame } from './frame.ts';
 import { comparisonByFunction } from './functions/comparison.ts';
@@ -184,7 +185,7 @@ function inPredicate(qual: Expr, varno: number, scope: Scope): StaticPredicate |
   return {
     columnId: column.attno,
     op: 'in',
-    value: compileExpr(list, scope),
+    value: list.kind === 'array' ? compileElements(list, scope) : compileExpr(list, scope),
     convert: (value) => value,
   };
 }

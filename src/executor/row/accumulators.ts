@@ -280,6 +280,7 @@ export const aggregates: readonly (readonly [
       [2123, 'time'],
       [2127, 'timestamptz'],
       [2126, 'timestamp'],
+      [3526, 'anyenum'],
     ] as const
   ).map(([oid, type]) => [oid, `max(${type})`, extreme(1)] as const),
   ...(
@@ -301,6 +302,7 @@ export const aggregates: readonly (readonly [
       [2139, 'time'],
       [2143, 'timestamptz'],
       [2142, 'timestamp'],
+      [3527, 'anyenum'],
     ] as const
   ).map(([oid, type]) => [oid, `min(${type})`, extreme(-1)] as const),
   [2517, 'bool_and(bool)', () => folding(both)],

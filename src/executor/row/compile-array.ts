@@ -20,8 +20,13 @@ import { typeOf } from './type-of.ts';
 import { unsupported } from './unsupported.ts';
 
 export function compileArray(expr: ArrayExpr, scope: Scope): Evaluator {
-  if (expr.multidims) unsupported('an array of arrays');
   typeOf(expr.typeOid);
+  return compileElements(expr, scope);
+}
+
+/** The array's own type need not be one of ours. */
+export function compileElements(expr: ArrayExpr, scope: Scope): Evaluator {
+  if (expr.multidims) unsupported('an array of arrays');
   typeOf(expr.elementOid);
   const elements = expr.elements.map((element) => compileExpr(element, scope));
   const build: Evaluator = (frame) => makeArray(elements.map((element) => element(frame)));
@@ -40,10 +45,11 @@ const hashedElementsMin = 9;
 export function compileScalarArrayOp(expr: ScalarArrayOp, scope: Scope): Evaluator {
   const [scalarExpr, arrayExpr] = expr.args;
   if (!scalarExpr || !arrayExpr) unsupported('this ANY or ALL');
-  const elementOid = typeOf(arrayExpr.typeOid).elementOid;
+  const listed = arrayExpr.kind === 'array';
+  const elementOid = listed ? arrayExpr.elementOid : typeOf(arrayExpr.typeOid).elementOid;
   const test = bindPair(expr.funcId, scalarExpr.typeOid, elementOid, expr.inputCollation);
   const scalar = compileExpr(scalarExpr, scope);
-  const array = compileExpr(arrayExpr, scope);
+  const array = listed ? compileElements(arrayExpr, scope) : compileExpr(arrayExpr, scope);
   const decisive = expr.useOr;
   const find = decisive ? hashedSearch(expr, scalarExpr.typeOid, elementOid) : undefined;
   return (frame) => {
