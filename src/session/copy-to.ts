@@ -41,7 +41,11 @@ export async function copyTo(
     throw notSupported('COPY of a query over PostgreSQL’s catalog');
   }
   const batches = result.kind === 'rows' ? result.batches : [result.rows];
-  const encoder = createCopyEncoder(options, fields.map((field) => copyColumn(session, field)), session.settings.types);
+  const encoder = createCopyEncoder(
+    options,
+    fields.map((field) => copyColumn(session, field)),
+    session.settings.types,
+  );
   let count = 0;
 
   async function* chunks(): AsyncIterable<Uint8Array> {

@@ -90,7 +90,9 @@ export function rowEncoder(
   enums: EnumTypes,
 ): RowEncoder {
   const write = fields.map((field, i) =>
-    formatOf(formats, i) === 1 ? binaryField(field.typeOid, enums) : textField(field.typeOid, types),
+    formatOf(formats, i) === 1
+      ? binaryField(field.typeOid, enums)
+      : textField(field.typeOid, types),
   );
   const count = write.length;
   return (writer, rows) => {

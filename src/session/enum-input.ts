@@ -95,4 +95,5 @@ function shownName(session: SessionState, { oid, namespace, name }: EnumType): s
 }
 
 const plain = /^[a-z_][a-z0-9_]*$/;
-const quoteWhereNeeded = (name: string): string => (plain.test(name) ? name : quoteIdentifier(name));
+const quoteWhereNeeded = (name: string): string =>
+  plain.test(name) ? name : quoteIdentifier(name);

@@ -20,7 +20,9 @@ function shown(value: Value, typeOid: number, types: TypeContext): string {
 
 /** `Failing row contains (1, null, …).` */
 function failingRow(table: CatalogTable, row: Row, types: TypeContext): string {
-  const values = table.columns.map((column, i) => shown(row[i] ?? null, column.storedTypeOid, types));
+  const values = table.columns.map((column, i) =>
+    shown(row[i] ?? null, column.storedTypeOid, types),
+  );
   return `Failing row contains (${values.join(', ')}).`;
 }
 

@@ -36,7 +36,9 @@ export function relationColumn(
     typmod = column?.typmod ?? -1;
   }
   const type =
-    typeOid === undefined ? undefined : (columnarTypeOf(typeOid, typmod) ?? storedEnum(rte, typeOid, catalog));
+    typeOid === undefined
+      ? undefined
+      : (columnarTypeOf(typeOid, typmod) ?? storedEnum(rte, typeOid, catalog));
   if (!type)
     throw new Unprintable(
       `a column of the type ${catalog.typeName(typeOid ?? 0, typmod) ?? 'unknown'}`,

@@ -37,7 +37,9 @@ interface KeyReader {
 
 function keyReader(table: CatalogTable, attnums: readonly number[]): KeyReader {
   const positions = attnums.map((attnum) => table.positionOf[attnum] ?? -1);
-  const types = positions.map((position) => requirePgType(table.columns[position]?.storedTypeOid ?? 0));
+  const types = positions.map((position) =>
+    requirePgType(table.columns[position]?.storedTypeOid ?? 0),
+  );
   return { positions, types };
 }
 

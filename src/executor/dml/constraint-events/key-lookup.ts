@@ -67,7 +67,9 @@ const pushable: ReadonlySet<number> = new Set([
 
 export function keyLookup(table: CatalogTable, attnums: readonly number[]): KeyLookup {
   const positions = attnums.map((attnum) => table.positionOf[attnum] ?? -1);
-  const types = positions.map((position) => requirePgType(table.columns[position]?.storedTypeOid ?? 0));
+  const types = positions.map((position) =>
+    requirePgType(table.columns[position]?.storedTypeOid ?? 0),
+  );
   return { table, positions, types, access: accessFor(table, attnums) };
 }
 

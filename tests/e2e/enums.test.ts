@@ -1,0 +1,232 @@
+/**
+ * Columns of enum types where a logic script can't look: the wire's formats, COPY, sessions in each other's way, a mirror that is made
+ * anew and gives every type another OID.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import type pg from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startServerProcess } from '../support/server-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
+import { connect, errorOf, rowsOf, withClient } from './client.ts';
+
+let server: ServerProcess;
+
+beforeAll(async () => {
+  server = await startServerProcess();
+});
+afterAll(() => server.remove());
+
+/** What a query that fails is told; `values` go by Bind. */
+async function failureOf(
+  client: pg.Client,
+  query: string | pg.QueryConfig,
+  values: unknown[],
+): Promise<string> {
+  return client.query(query, values).then(
+    () => 'none',
+    (error: pg.DatabaseError) => `${error.code} ${error.message}`,
+  );
+}
+
+async function copyIn(client: pg.Client, sql: string, data: Buffer | string): Promise<void> {
+  await pipeline(Readable.from([data]), client.query(copyFrom(sql)));
+}
+
+test('labels as parameters and results, in text and binary', async () => {
+  await withClient(server, async (client) => {
+    await client.query(`create type hue as enum ('red', 'grün', 'blue')`);
+    await client.query('create table wire (id int primary key, h hue)');
+    const insert = 'insert into wire values ($1, $2)';
+    await client.query(insert, [1, 'grün']);
+    await client.query(insert, [2, Buffer.from('blue')]);
+    await client.query(insert, [3, null]);
+    expect(await failureOf(client, insert, [4, 'pink'])).toBe(
+      '22P02 invalid input value for enum hue: "pink"',
+    );
+    expect(await failureOf(client, insert, [4, Buffer.from('pink')])).toBe(
+      '22P02 invalid input value for enum hue: "pink"',
+    );
+    await client.query('flush table wire');
+    const read = { text: 'select h from wire order by h desc', rowMode: 'array' };
+    expect((await client.query(read)).rows).toEqual([[null], ['blue'], ['grün']]);
+    const { rows, fields } = await client.query({ ...read, binary: true });
+    expect(rows.flat().map((label) => (label as Buffer | null)?.toString())).toEqual([
+      undefined,
+      'blue',
+      'grün',
+    ]);
+    const [[oid]] = (await rowsOf(client, `select 'hue'::regtype::oid`)) as [[number]];
+    expect(fields[0]?.dataTypeID).toBe(oid);
+    const wanted = 'select id from wire where h = any ($1) order by id';
+    expect((await client.query(wanted, [['red', 'blue']])).rows).toEqual([{ id: 2 }]);
+    expect(await failureOf(client, wanted, [['pink']])).toBe(
+      '22P02 invalid input value for enum hue: "pink"',
+    );
+    await client.query('set search_path = pg_catalog');
+    expect(await failureOf(client, 'insert into public.wire values ($1, $2)', [4, 'pink'])).toBe(
+      '22P02 invalid input value for enum public.hue: "pink"',
+    );
+  });
+});
+
+test('COPY in every format', async () => {
+  await withClient(server, async (client) => {
+    await client.query(`create type tone as enum ('lo', 'a,b', 'hi')`);
+    await client.query(
+      'create table copied (id int primary key, t tone); create table again (like copied)',
+    );
+    await copyIn(client, 'copy copied from stdin', '1\thi\n2\t\\N\n');
+    await copyIn(client, 'copy copied from stdin (format csv)', '3,"a,b"\n4,lo\n');
+    const bad = copyIn(client, 'copy copied from stdin', '5\thi\n6\tmid\n');
+    await expect(bad).rejects.toMatchObject({
+      code: '22P02',
+      message: 'invalid input value for enum tone: "mid"',
+      where: 'COPY copied, line 2, column t: "mid"',
+    });
+    await client.query('flush table copied');
+    const csv = 'copy (select t, id from copied order by t) to stdout (format csv)';
+    expect(await textOf(client.query(copyTo(csv)))).toBe('lo,4\n"a,b",3\nhi,1\n,2\n');
+    const binary = client.query(copyTo('copy copied to stdout (format binary)'));
+    const chunks: Buffer[] = [];
+    for await (const chunk of binary) chunks.push(chunk as Buffer);
+    await copyIn(client, 'copy again from stdin (format binary)', Buffer.concat(chunks));
+    const all = (table: string): Promise<unknown[][]> =>
+      rowsOf(client, `select * from ${table} order by id`);
+    expect(await all('again')).toEqual(await all('copied'));
+    await client.query(`begin; alter type tone add value 'new' before 'lo'`);
+    const unsafe = copyIn(client, 'copy copied from stdin', '7\tnew\n');
+    await expect(unsafe).rejects.toMatchObject({
+      code: '55P04',
+      message: 'unsafe use of new value "new" of enum type tone',
+      hint: 'New enum values must be committed before they can be used.',
+    });
+    await client.query('rollback');
+    await client.query(`begin; alter type tone add value 'new' before 'lo'`);
+    expect(await failureOf(client, 'insert into copied values (7, $1)', ['new'])).toBe(
+      '55P04 unsafe use of new value "new" of enum type tone',
+    );
+    await client.query('rollback');
+  });
+});
+
+test('a value gets its new name once nobody writes any more, and no row keeps the old one', async () => {
+  const [writer, altering] = [await connect(server), await connect(server)];
+  await writer.query(
+    `create type phase as enum ('on', 'off'); create table held (id int primary key, p phase default 'on')`,
+  );
+  await writer.query(`insert into held values (1, 'on')`);
+  await writer.query('flush table held');
+  const insert = { name: 'i', text: 'insert into held values ($1, $2)' };
+  await writer.query({ ...insert, values: [2, 'on'] });
+  await writer.query(`begin; insert into held values (3, 'on')`);
+  let renamed = false;
+  const renaming = altering.query(`alter type phase rename value 'on' to 'up'`).then(() => {
+    renamed = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(renamed).toBe(false);
+  await writer.query('commit');
+  await renaming;
+  expect(await rowsOf(writer, 'select p, count(*) from held group by p')).toEqual([['up', '3']]);
+
+  await altering.query(`begin; alter type phase rename value 'up' to 'high'`);
+  // Bound while the value had that name, run when it has it no more.
+  const late = failureOf(writer, insert, [4, 'up']);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await altering.query('commit');
+  expect(await late).toBe('22P02 invalid input value for enum phase: "up"');
+  await writer.query({ ...insert, values: [5, 'off'] });
+  await writer.query('insert into held (id) values (6)');
+  expect(await rowsOf(writer, 'select p, id from held order by p, id')).toEqual([
+    ['high', 1],
+    ['high', 2],
+    ['high', 3],
+    ['high', 6],
+    ['off', 5],
+  ]);
+  await Promise.all([writer.end(), altering.end()]);
+});
+
+test('what is refused', async () => {
+  await withClient(server, async (client) => {
+    await client.query(`create type few as enum ('a'); create domain sort as few`);
+    for (const type of ['few[]', 'sort']) {
+      expect(await errorOf(client, `create table refused (c ${type})`)).toEqual({
+        code: '0A000',
+        message: `column "c" of type ${type} is not supported`,
+      });
+    }
+    expect(await rowsOf(client, `select to_regclass('refused')`)).toEqual([[null]]);
+  });
+});
+
+test('another mirror, in which every type has another OID', async () => {
+  const questions = [
+    'select * from kept order by m desc, id',
+    `select id from kept where m in ('c', 'b2') order by id`,
+    'select m, count(*) from kept group by m order by m',
+    'select * from keyed order by m',
+    `select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'kept'::regclass order by 1`,
+    'select enum_range(null::letter)',
+  ];
+  const answers = (client: pg.Client): Promise<unknown[][][]> =>
+    Promise.all(questions.map((question) => rowsOf(client, question)));
+  const oidOf = async (client: pg.Client): Promise<unknown> =>
+    (await rowsOf(client, `select 'letter'::regtype::oid`))[0]?.[0];
+  const before = await withClient(server, async (client) => {
+    // What the journal of the next mirror does not say: OIDs that have gone.
+    await client.query(
+      `begin; create type gone as enum ('x'); create table lost (g gone); rollback`,
+    );
+    await client.query(`create type other as enum ('o'); drop type other`);
+    await client.query(`create type letter as enum ('a', 'b', 'd')`);
+    await client.query(
+      `create table kept (id int primary key, m letter default 'b', check (m <> 'a' or id > 0))`,
+    );
+    await client.query(
+      `create table keyed (m letter primary key); insert into keyed values ('d'), ('a')`,
+    );
+    await client.query(`insert into kept values (1, 'a'), (2, default), (3, null)`);
+    await client.query(`flush table kept`);
+    await client.query(`alter type letter add value 'c' before 'd'`);
+    await client.query(`insert into kept values (4, 'c'), (5, 'd')`);
+    await client.query(`flush table keyed`);
+    await client.query(`alter type letter rename value 'b' to 'b2'`);
+    await client.query(`insert into kept (id) values (6); insert into kept values (7, 'c')`);
+    return { oid: await oidOf(client), answers: await answers(client) };
+  });
+  expect(before.answers[0]).toEqual([
+    [3, null],
+    [5, 'd'],
+    [4, 'c'],
+    [7, 'c'],
+    [2, 'b2'],
+    [6, 'b2'],
+    [1, 'a'],
+  ]);
+  await server.stop('SIGKILL');
+  await rm(join(server.dataDir, 'mirror'), { recursive: true });
+  await server.restart();
+  await withClient(server, async (client) => {
+    expect(await oidOf(client)).not.toBe(before.oid);
+    expect(await answers(client)).toEqual(before.answers);
+    await client.query(`alter type letter rename value 'c' to 'see'`);
+    expect(await rowsOf(client, `select id from kept where m = 'see' order by id`)).toEqual([
+      [4],
+      [7],
+    ]);
+    expect(await errorOf(client, `insert into kept values (-1, 'a')`)).toMatchObject({
+      code: '23514',
+    });
+    expect(await errorOf(client, `insert into keyed values ('a')`)).toMatchObject({
+      code: '23505',
+      message: 'duplicate key value violates unique constraint "keyed_pkey"',
+    });
+    expect(await errorOf(client, 'drop type letter')).toMatchObject({ code: '2BP01' });
+  });
+});
