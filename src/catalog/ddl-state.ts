@@ -6,7 +6,6 @@ import type { DecodedTable } from './codec.ts';
 import type { DdlRequest } from './catalog.ts';
 import { changesEnum, relabelled, renamedLabels } from './enum-changes.ts';
 import type { RenamedLabels } from './enum-changes.ts';
-import { labelled } from './enum-constants.ts';
 import { refuseForeignKeys } from './foreign-keys.ts';
 import type { Records } from './join.ts';
 import { virtualsOf } from './join.ts';
@@ -162,16 +161,17 @@ function tableAfter(
   const former = known === undefined ? undefined : before.records.tables.get(known.stored.tableId);
   const given = optionsGiven(request, relation, former);
   const same = before.relations.get(relation.relid)?.relation === relation;
-  // Expressions hold labels, too.
-  if (known !== undefined && same && given === undefined && renamed.size === 0) {
+  const renames = known === undefined ? undefined : relabelled(relation, renamed);
+  if (known !== undefined && same && given === undefined && renames === undefined) {
     const unchanged = { newIndexes: [], needsEmptyTable: undefined, record: undefined };
-    return { before: known, after: known, ...unchanged };
+    // What has been planned for the table may hold a former label: another table, then, though nothing of it has changed.
+    const table = renamed.size === 0 ? known : Object.freeze({ ...known });
+    return { before: table, after: table, ...unchanged };
   }
   const reconciled = inTablespace(
     reconcileTable(relation, former, given, input),
     before.snapshot.tablespaces.find(({ oid }) => oid === relation.tablespace)?.tablespaceId,
   );
-  const renames = known === undefined ? undefined : relabelled(relation, renamed);
   const rewrites =
     reconciled.rewritesRows ||
     (known !== undefined && known.stored.tableId === request.computesRowsOf) ||
@@ -185,11 +185,7 @@ function tableAfter(
   const kept = former !== undefined && sameRecord(former, decoded);
   return {
     before: known,
-    after: catalogTable(
-      relation,
-      kept ? former : decoded,
-      labelled(input.readExpr, input.names.enums),
-    ),
+    after: catalogTable(relation, kept ? former : decoded, input.readExpr),
     newIndexes,
     needsEmptyTable,
     relabelled: renames,

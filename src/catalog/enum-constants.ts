@@ -75,11 +75,3 @@ export function withEnumLabels<T>(root: T, enums: EnumTypes): T {
   };
   return visit(root) as T;
 }
-
-/** Reads node trees of the catalog (defaults, checks) with labels in their constants. */
-export function labelled(
-  readExpr: (nodeTree: string) => Expr,
-  enums: EnumTypes,
-): (nodeTree: string) => Expr {
-  return (nodeTree) => withEnumLabels(readExpr(nodeTree), enums);
-}

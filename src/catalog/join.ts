@@ -2,7 +2,6 @@
 import { assert } from '../base/index.ts';
 import type { Expr } from '../analyzer/tree.ts';
 import type { DecodedTable } from './codec.ts';
-import { labelled } from './enum-constants.ts';
 import type { SequenceRecord, TablespaceRecord } from './level-records.ts';
 import { sequenceOf } from './mirror-sequences.ts';
 import type { Names } from './names.ts';
@@ -71,8 +70,7 @@ const nameOf = (of: { readonly namespace: string; readonly name: string }): stri
   `${of.namespace}\0${of.name}`;
 
 export function joinRelations(input: JoinInput): CatalogSnapshot {
-  const { relations, records, names, version } = input;
-  const readExpr = labelled(input.readExpr, names.enums);
+  const { relations, records, names, version, readExpr } = input;
   const tableByName = new Map([...records.tables.values()].map((t) => [nameOf(t.stored), t]));
   const sequenceByName = new Map([...records.sequences.values()].map((s) => [nameOf(s), s]));
   const tables: CatalogTable[] = [];

@@ -158,6 +158,14 @@ function refuseWhileChecksWait(session: SessionState, statement: DdlStatement): 
     if (table === undefined) continue;
     refuseWaitingChecks(session, table.relid, statement.tag, table.stored.name);
   }
+  const { AlterEnumStmt: alterEnum } = statement.node as { AlterEnumStmt?: { oldVal?: string } };
+  if (alterEnum?.oldVal === undefined) return;
+  // What waits has keys by the labels that they had.
+  const { enums, tables } = session.transaction.catalog;
+  for (const { relid, stored, columns } of tables) {
+    if (!columns.some(({ typeOid }) => enums.has(typeOid))) continue;
+    refuseWaitingChecks(session, relid, statement.tag, stored.name);
+  }
 }
 
 /** CREATE TABLE AS must not fill the mirror's table: the rows belong in ours alone. */

@@ -80,7 +80,7 @@ function unsafeUse(shown: string, label: string): PgError {
 }
 
 /** format_type: with the schema where the search path does not lead to the type. */
-function shownName(session: SessionState, { oid, namespace, name }: EnumType): string {
+function shownName(session: SessionState, { namespace, name }: EnumType): string {
   const { catalog } = session.transaction;
   const path = session.settings.get('search_path') ?? defaultSearchPath;
   const own = `${quoteWhereNeeded(namespace)}.${quoteWhereNeeded(name)}`;

@@ -52,14 +52,11 @@ test('labels as parameters and results, in text and binary', async () => {
       '22P02 invalid input value for enum hue: "pink"',
     );
     await client.query('flush table wire');
-    const read = { text: 'select h from wire order by h desc', rowMode: 'array' };
+    const read = { text: 'select h from wire order by h desc', rowMode: 'array' } as const;
     expect((await client.query(read)).rows).toEqual([[null], ['blue'], ['grün']]);
-    const { rows, fields } = await client.query({ ...read, binary: true });
-    expect(rows.flat().map((label) => (label as Buffer | null)?.toString())).toEqual([
-      undefined,
-      'blue',
-      'grün',
-    ]);
+    const inBinary: pg.QueryArrayConfig & { binary: boolean } = { ...read, binary: true };
+    const { rows, fields } = await client.query<(Buffer | null)[]>(inBinary);
+    expect(rows.flat().map((label) => label?.toString())).toEqual([undefined, 'blue', 'grün']);
     const [[oid]] = (await rowsOf(client, `select 'hue'::regtype::oid`)) as [[number]];
     expect(fields[0]?.dataTypeID).toBe(oid);
     const wanted = 'select id from wire where h = any ($1) order by id';
@@ -152,6 +149,62 @@ test('a value gets its new name once nobody writes any more, and no row keeps th
   await Promise.all([writer.end(), altering.end()]);
 });
 
+test('user and stream tables, rows deleted and not, of every user', async () => {
+  await withClient(server, async (client) => {
+    await client.query(`create type step as enum ('todo', 'done')`);
+    await client.query(
+      `create user table task (id int primary key, s step default 'todo', unique (s, id))`,
+    );
+    await client.query(`create stream table said (s step, n int) with (ttl = '1h')`);
+    for (const user of ['ann', 'bob']) {
+      await client.query(`set tide.user_id = '${user}'`);
+      await client.query(
+        `insert into task (id) values (1), (2); insert into task values (3, 'done')`,
+      );
+      await client.query('delete from task where id = 2');
+      await client.query(`insert into said values ('todo', 1), ('done', 2)`);
+      if (user === 'ann') await client.query('flush table task');
+    }
+    await client.query(`alter type step rename value 'todo' to 'open'`);
+    await client.query('set tide.include_deleted = on');
+    for (const user of ['ann', 'bob']) {
+      await client.query(`set tide.user_id = '${user}'`);
+      expect(await rowsOf(client, 'select s, id, _deleted from task order by s, id')).toEqual([
+        ['open', 1, false],
+        ['open', 2, true],
+        ['done', 3, false],
+      ]);
+    }
+    await client.query('reset tide.include_deleted');
+    expect(await rowsOf(client, `select s, count(*) from said group by s order by s desc`)).toEqual(
+      [
+        ['done', '2'],
+        ['open', '2'],
+      ],
+    );
+    await client.query('drop type step cascade');
+    expect(await rowsOf(client, 'select * from task order by id')).toEqual([[1], [3]]);
+    expect(await rowsOf(client, 'select * from said order by n')).toEqual([[1], [1], [2], [2]]);
+  });
+});
+
+test('no value gets another name while keys by it wait to be checked', async () => {
+  await withClient(server, async (client) => {
+    await client.query(
+      `create type rank as enum ('one', 'two'); create table ranks (r rank primary key)`,
+    );
+    await client.query(
+      'create table ranked (r rank references ranks deferrable initially deferred)',
+    );
+    await client.query(`begin; insert into ranked values ('one')`);
+    expect(await errorOf(client, `alter type rank rename value 'one' to 'first'`)).toEqual({
+      code: '55006',
+      message: 'cannot ALTER TYPE "ranked" because it has pending trigger events',
+    });
+    await client.query('rollback');
+  });
+});
+
 test('what is refused', async () => {
   await withClient(server, async (client) => {
     await client.query(`create type few as enum ('a'); create domain sort as few`);
@@ -174,8 +227,11 @@ test('another mirror, in which every type has another OID', async () => {
     `select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'kept'::regclass order by 1`,
     'select enum_range(null::letter)',
   ];
-  const answers = (client: pg.Client): Promise<unknown[][][]> =>
-    Promise.all(questions.map((question) => rowsOf(client, question)));
+  const answers = async (client: pg.Client): Promise<unknown[][][]> => {
+    const all: unknown[][][] = [];
+    for (const question of questions) all.push(await rowsOf(client, question));
+    return all;
+  };
   const oidOf = async (client: pg.Client): Promise<unknown> =>
     (await rowsOf(client, `select 'letter'::regtype::oid`))[0]?.[0];
   const before = await withClient(server, async (client) => {

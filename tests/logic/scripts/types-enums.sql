@@ -115,9 +115,19 @@ rollback;
 select enum_range(null::mood) as r;
 -- flush point
 -- Other names of values.
+create table w (id int primary key, t text default 'happy'::mood, check (t <> ('ok'::mood)::text), check (t::mood = any ('{happy,ok,great}')));
+insert into w values (1, 'great');
+insert into w values (2, 'ok');
+insert into w values (2, 'sad');
 alter type mood rename value 'ok' to 'okay';
 alter type mood rename value 'ok' to 'okay';
 alter type mood rename value 'sad' to 'happy';
+insert into w values (2, 'okay');
+insert into w values (2, 'ok');
+insert into w values (2, 'meh');
+insert into w values (2, default);
+select * from w order by id;
+drop table w;
 select * from a order by id;
 select m, id from a order by m, id;
 select id from a where m = 'okay' order by id;

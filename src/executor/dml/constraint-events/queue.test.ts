@@ -24,7 +24,7 @@ const foreignKey = (oid: number, fields: Partial<ForeignKey> = {}): ForeignKey =
 
 /** Tables of one int4 column. */
 const catalog = {
-  table: () => ({ columns: [{ typeOid: Oid.int4 }], positionOf: [-1, 0] }),
+  table: () => ({ columns: [{ storedTypeOid: Oid.int4 }], positionOf: [-1, 0] }),
 } as unknown as CatalogSnapshot;
 
 const reference = (constraint: ForeignKey, value: number): ReferenceEvent => ({
