@@ -1,4 +1,11 @@
-import type { Expr, FromItem, Query, RangeTblEntry } from '../analyzer/tree.ts';
+import type {
+  Expr,
+  FromItem,
+  OpCall,
+  Query,
+  RangeTblEntry,
+  ScalarArrayOp,
+} from '../analyzer/tree.ts';
 import type { CatalogTable } from '../catalog/types.ts';
 import { Oid } from '../types/oid.ts';
 import { conjunctsOf } from './conjuncts.ts';
@@ -110,6 +117,27 @@ function asColumnType(bound: Expr, from: number, column: number): Expr | undefin
 /** C and the default collation order text by bytes here; any other makes ranges unusable. */
 const byteCollations: ReadonlySet<number> = new Set([0, 100, 950]);
 
+/** pg_proc's enum_eq: of an enum, storage knows which labels are equal and not their order. */
+const enumEqual = 3508;
+
+function pushedLabel(
+  expr: OpCall | ScalarArrayOp,
+  column: (candidate: Expr) => number | undefined,
+): PushedPredicate | undefined {
+  const [left, right] = expr.args as [Expr, Expr];
+  const leftColumn = column(left);
+  if (expr.kind === 'scalarArrayOp') {
+    if (!expr.useOr || leftColumn === undefined || right.kind !== 'array') return undefined;
+    if (!right.elements.every(isBound)) return undefined;
+    return { columnId: leftColumn, op: 'in', values: right.elements };
+  }
+  if (leftColumn !== undefined)
+    return isBound(right) ? { columnId: leftColumn, op: '=', values: [right] } : undefined;
+  const rightColumn = column(right);
+  if (rightColumn === undefined || !isBound(left)) return undefined;
+  return { columnId: rightColumn, op: '=', values: [left] };
+}
+
 function pushed(expr: Expr, varno: number, table: CatalogTable): PushedPredicate | undefined {
   const column = (candidate: Expr): number | undefined => {
     const bare = bareColumn(candidate);
@@ -117,6 +145,9 @@ function pushed(expr: Expr, varno: number, table: CatalogTable): PushedPredicate
     if (bare.attno <= 0 || bare.returning !== 'default') return undefined;
     return bare.attno;
   };
+  if ((expr.kind === 'op' || expr.kind === 'scalarArrayOp') && expr.funcId === enumEqual) {
+    return pushedLabel(expr, column);
+  }
   const typeOf = (columnId: number): number =>
     table.columns[table.positionOf[columnId] ?? -1]?.typeOid ?? 0;
 

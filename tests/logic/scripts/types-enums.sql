@@ -73,6 +73,17 @@ insert into k values ('happy', 4) on conflict do nothing;
 select * from k order by m;
 select v from k where m = 'sad';
 select v from k where m > 'sad' order by m;
+select m, v from k where m in ('ok', 'sad', 'sad', null) order by m;
+select m, v from k where m = any ('{ok,happy}') order by m;
+select v from k where m = null;
+select v from k where m in ('happy') or v = 2 order by v;
+select count(*) as c from k where not (m = 'ok');
+prepare one (mood) as select v from k where m = $1;
+execute one ('ok');
+execute one (null);
+prepare several (mood[]) as select v from k where m = any ($1) order by v;
+execute several ('{ok,sad,null}');
+execute several (null);
 -- flush point
 insert into k values ('happy', 5);
 update k set v = v + 10 where m = 'happy' returning *;
