@@ -13,8 +13,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const binaries = join(root, 'node_modules', '.bin');
 const env = { ...process.env, PATH: `${binaries}${delimiter}${process.env.PATH ?? ''}` };
 
-/** Vitest projects that kill servers, wait for disks or install other languages' packages. */
-const longSuites = ['crash', 'drop', 'metamorphic', 'open-files'];
+/** Vitest projects that kill servers, compare at length or need other languages' packages. */
+const longSuites = ['crash', 'differential', 'drop', 'metamorphic', 'open-files'];
 
 const checks = [
   { name: 'types', command: ['tsc', '--noEmit', '-p', '.'] },
