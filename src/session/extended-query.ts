@@ -34,6 +34,7 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
   const { engine, output, settings, transaction } = state;
   const { writer } = output;
   let skipping = false;
+  const enumOf = (typeOid: number) => enumInput(state, typeOid);
 
   function parse(message: Parse): void | Promise<void> {
     core.beginStatement(message.text);
@@ -100,9 +101,7 @@ export function createExtendedQuery(core: SessionCore): ExtendedQuery {
     transaction.start();
     const raw = { formats: message.parameterFormats, values: message.parameters };
     const types = { ...settings.types, transactionTime: transaction.startTime };
-    const params = bindParameters(raw, prepared.paramTypes, types, prepared.name, (oid) =>
-      enumInput(state, oid),
-    );
+    const params = bindParameters(raw, prepared.paramTypes, types, prepared.name, enumOf);
     const columns = prepared.fields?.length ?? 0;
     if (resultFormats.length > 1 && resultFormats.length !== columns) {
       throw new PgError(
