@@ -12,8 +12,10 @@ import { parseFlushPolicy } from '../../catalog/flush-policy.ts';
 import type { CatalogTable } from '../../catalog/types.ts';
 import { userOfRowKey } from '../../storage/index.ts';
 import type { CommitEvent, Storage, StoredTable } from '../../storage/types.ts';
+import type { SetTimer } from '../timer.ts';
+import { systemTimer } from '../timer.ts';
 import type { Jobs, JobsLog } from '../types.ts';
-import type { Due, SetTimer, Watch } from './watch.ts';
+import type { Due, Watch } from './watch.ts';
 import { createWatch } from './watch.ts';
 
 export interface FlushPoliciesOptions {
@@ -31,13 +33,6 @@ export interface FlushPolicies {
   /** A flush that runs is the jobs' to end. */
   close(): void;
 }
-
-const systemTimer: SetTimer = (ms, then) => {
-  // Longer ones overflow; the check that comes early sets the next.
-  const timer = setTimeout(then, Math.min(Math.max(0, ms), 2 ** 31 - 1));
-  timer.unref();
-  return () => clearTimeout(timer);
-};
 
 export function createFlushPolicies(options: FlushPoliciesOptions): FlushPolicies {
   const { storage, jobs, clock, log, setTimer = systemTimer } = options;

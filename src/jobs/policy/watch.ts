@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/index.ts';
 import type { FlushPolicy } from '../../catalog/flush-policy.ts';
 import type { StoredTable } from '../../storage/types.ts';
+import type { SetTimer } from '../timer.ts';
 import type { CountRows } from './row-counter.ts';
 import { createRowCounter } from './row-counter.ts';
 
@@ -13,9 +14,6 @@ const failureWaitMs = { least: 1000, most: 300_000 };
 
 /** Whose rows are to be flushed. */
 export type Due = readonly string[] | 'all';
-
-/** One-shot timers; the function returned calls it off. */
-export type SetTimer = (ms: number, then: () => void) => () => void;
 
 export interface WatchOptions {
   readonly clock: Clock;

@@ -2,22 +2,21 @@
  * upkeep: makes the jobs that keep tables small: retention of soft-deleted rows, eviction of expired rows of streams.
  *
  * Each table that has something to keep up has one timer; where no table has, there is none, and a stream without expired rows costs
- * one look each time. What a job has not done the next one does. (Files are compacted after flushes: handlers/flush.ts.)
+ * one look each time. What a job has not done the next one does. (Files are compacted after flushes: jobs/index.ts.)
  */
 import type { Clock } from '../../base/index.ts';
 import { deletedRetention } from '../../catalog/table-options.ts';
 import type { CatalogTable } from '../../catalog/types.ts';
 import type { Storage, StoredTable } from '../../storage/types.ts';
 import { retentionParams } from '../handlers/retention.ts';
+import type { SetTimer } from '../timer.ts';
+import { systemTimer } from '../timer.ts';
 import type { Jobs, JobsLog } from '../types.ts';
 
 /** Waits in between are as long as what the rows live, within these. */
 const evictionWaitMs = { least: 60_000, most: 3_600_000 };
 /** A tenth of how long deleted rows are kept, within these. */
 const retentionWaitMs = { least: 60_000, most: 86_400_000 };
-
-/** Calls `then` in so many milliseconds; the returned function takes it back. */
-export type SetTimer = (ms: number, then: () => void) => () => void;
 
 export interface UpkeepOptions {
   readonly storage: Pick<Storage, 'hasExpired'>;
@@ -43,12 +42,6 @@ interface Plan {
   readonly waitMs: number;
   run(): Promise<unknown>;
 }
-
-const systemTimer: SetTimer = (ms, then) => {
-  const timer = setTimeout(then, ms);
-  timer.unref();
-  return () => clearTimeout(timer);
-};
 
 function within(ms: number, { least, most }: { least: number; most: number }): number {
   return Math.min(most, Math.max(least, ms));
