@@ -2,11 +2,11 @@
  * The drop oracle: what must be true of a server once tables are dropped and their clean-up has ended. Nothing under their ids in the
  * hot store, no file or empty folder, no row in any relation of schema `system` but jobs and audit_log; every other table as it was.
  */
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import type pg from 'pg';
 import { openLevelStore } from '../../src/storage/hot/level-store.ts';
 import { Keyspace, tableKeyspaces } from '../../src/storage/keys/keyspace.ts';
-import { onDisk } from '../crash/check/files.ts';
+import { filesBelow, onDisk } from '../crash/check/files.ts';
 
 /** Relations that remember what is gone. */
 const remembering: ReadonlySet<string> = new Set(['jobs', 'audit_log']);
@@ -57,7 +57,9 @@ export async function checkRunning(
 ): Promise<void> {
   await jobsEnded(client);
   const problems = await mentions(client, word);
-  const { rows } = await client.query<{ path: string }>('SELECT path FROM system.files');
+  const { rows } = await client.query<{ path: string }>(
+    `SELECT path FROM system.files WHERE tablespace = 'pg_default'`,
+  );
   const listed = rows.map(({ path }) => path).toSorted();
   // Hot keys that a flush has moved, and files that a reader still had, go a moment later.
   const deadline = performance.now() + settleTimeoutMs;
@@ -71,6 +73,33 @@ export async function checkRunning(
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   if (problems.length > 0) throw new Error(problems.join('\n'));
+}
+
+/**
+ * Of a running server, in a folder with locations of tablespaces: the files there are those that are listed and those in `others`, paths
+ * below it; no folder is empty but the locations' own, which are `roots`.
+ */
+export async function checkLocations(
+  client: pg.Client,
+  folder: string,
+  { roots, others }: { readonly roots: readonly string[]; readonly others: readonly string[] },
+): Promise<void> {
+  const { rows } = await client.query<{ path: string }>(
+    `SELECT full_path AS path FROM system.files WHERE tablespace <> 'pg_default'`,
+  );
+  const listed = [...rows.map(({ path }) => relative(folder, path)), ...others].toSorted();
+  const deadline = performance.now() + settleTimeoutMs;
+  for (;;) {
+    const disk = await filesBelow(folder);
+    const files = disk.files.filter((path) => !basename(path).startsWith('pgtide-tablespace-'));
+    const empty = disk.empty.filter((path) => !roots.includes(path));
+    if (files.join('\n') === listed.join('\n') && empty.length === 0) return;
+    if (performance.now() > deadline)
+      throw new Error(
+        `in the locations: ${JSON.stringify({ files, empty })}, listed: ${JSON.stringify(listed)}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
 }
 
 /** Of a server that has stopped cleanly, with what there was before. */

@@ -9,8 +9,17 @@ import { Violation } from '../client.ts';
 const idleTimeoutMs = 30_000;
 const pollMs = 25;
 
-export async function onDisk(dataDir: string): Promise<{ files: string[]; empty: string[] }> {
-  const root = join(dataDir, 'cold');
+export interface OnDisk {
+  /** Paths below the folder, sorted. */
+  readonly files: string[];
+  /** Folders below it that hold nothing. */
+  readonly empty: string[];
+}
+
+/** What the data folder's own part of the cold tier holds. */
+export const onDisk = (dataDir: string): Promise<OnDisk> => filesBelow(join(dataDir, 'cold'));
+
+export async function filesBelow(root: string): Promise<OnDisk> {
   const files: string[] = [];
   const empty: string[] = [];
   const visit = async (folder: string): Promise<void> => {
