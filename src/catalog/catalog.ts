@@ -1,5 +1,5 @@
-import type { Clock, Report } from '../base/index.ts';
-import { PgError, SqlState } from '../base/index.ts';
+import type { Clock, RandomBytes, Report } from '../base/index.ts';
+import { PgError, SqlState, systemRandom } from '../base/index.ts';
 import type { Expr } from '../analyzer/tree.ts';
 import type { LockManager, LockOwner } from '../locks/index.ts';
 import { exclusive } from '../locks/index.ts';
@@ -23,13 +23,14 @@ import type {
   SequenceRecord,
   TablespaceRecord,
 } from './level-records.ts';
-import { loadState } from './level-records.ts';
+import { journalPrefix, loadState } from './level-records.ts';
 import type { MirrorConnection } from './mirror.ts';
 import { fillMirror, mirrorFits } from './mirror-contents.ts';
 import type { MirrorWait } from './mirror-turns.ts';
 import { createMirrorTurns } from './mirror-turns.ts';
 import { readNames } from './names.ts';
 import { readRelations } from './read-mirror.ts';
+import { hideFormerPasswords } from './role-passwords.ts';
 import type { MirrorSetup } from './setup.ts';
 import type { TablespaceRequest } from './tablespaces.ts';
 import { changeTablespaces } from './tablespaces.ts';
@@ -104,6 +105,8 @@ export interface CatalogOptions {
   readonly storage: Storage;
   readonly locks: LockManager;
   readonly clock: Clock;
+  /** For salts; default: the system's. */
+  readonly random?: RandomBytes;
   readonly mirror: MirrorConnection;
   readonly setup: MirrorSetup;
   readonly log: CatalogLog;
@@ -192,12 +195,15 @@ function mirrorLost(cause: Error): PgError {
 /** Opens the catalog: reuses the mirror when its stamp fits Level's version, rebuilds it otherwise. */
 export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   const { storage, mirror, setup, locks, clock } = options;
-  const opened = await loadState(storage);
+  const found = await loadState(storage);
+  const opened = await hideFormerPasswords(storage, found, options.random ?? systemRandom);
   const journal = async (): Promise<JournalEntry[]> =>
-    (await storage.meta('catalog/journal/')).map(
+    (await storage.meta(journalPrefix)).map(
       ([, bytes]) => JSON.parse(Buffer.from(bytes).toString()) as JournalEntry,
     );
-  const fits = !options.mirrorIsNew && (await mirrorFits(mirror, setup, opened.version));
+  // A mirror from before the passwords had their verifiers has others.
+  const fits =
+    !options.mirrorIsNew && opened === found && (await mirrorFits(mirror, setup, opened.version));
   if (!fits) {
     if (!options.mirrorIsNew) await options.recreateMirror();
     await fillMirror(mirror, setup, await journal(), opened.version);

@@ -204,6 +204,7 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
       try {
         const former = committed.state;
         const next: CatalogState = {
+          ...former,
           version: former.version + 1,
           nextId: core.nextId,
           nextJournal: former.nextJournal + entries.length,

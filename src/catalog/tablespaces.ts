@@ -217,6 +217,7 @@ async function commit(
   const { storage, mirror, setup, committed } = core;
   const former = committed.state;
   const state: CatalogState = {
+    ...former,
     version: former.version + 1,
     nextId: core.nextId,
     nextJournal: former.nextJournal + entries.length,

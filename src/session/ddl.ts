@@ -1,4 +1,5 @@
 import { PgError, SqlState, notSupported } from '../base/index.ts';
+import { withVerifiers } from '../catalog/role-passwords.ts';
 import type { RowValidator } from '../catalog/validate.ts';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import type { DdlRequest, DdlTransaction } from '../catalog/catalog.ts';
@@ -56,10 +57,8 @@ const emptyOptions: ReadonlyMap<string, string> = new Map();
 /** Objects whose changes are nothing to those who use a table. */
 const lockless: ReadonlySet<string> = new Set(['role', 'user', 'group', 'tablespace']);
 
-export async function runDdl(
-  session: SessionState,
-  statement: DdlStatement,
-): Promise<StatementResult> {
+export async function runDdl(session: SessionState, given: DdlStatement): Promise<StatementResult> {
+  const statement = await withVerifiers(given, session.settings.forPostgres, session.engine.random);
   const { kind, objectType } = statement;
   const grants = kind === 'grant' || kind === 'comment';
   if (!grants && (kind === 'refresh' || kind === 'other' || !supportedObjects.has(objectType))) {

@@ -1,6 +1,7 @@
 import { PgError, SqlState, assert, reportOf } from '../base/index.ts';
 import type { Report } from '../base/index.ts';
 import type { Statement } from '../sql/index.ts';
+import { withoutPasswords } from '../sql/index.ts';
 import { createAdvisoryLocks } from './advisory-locks.ts';
 import { auditDenied } from './audit.ts';
 import type { ClientInfo, Output } from './connection.ts';
@@ -181,7 +182,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
     remoteAddress: client.remoteAddress,
     startedAt,
     state: activity(),
-    query: queryText,
+    query: withoutPasswords(queryText),
   }));
 
   function activity(): 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)' {
@@ -311,7 +312,7 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       if (ms < limit) return;
       const durationMsRounded = Number(ms.toFixed(3));
       engine.log.info(
-        { pid: processId, durationMs: durationMsRounded, statement: text },
+        { pid: processId, durationMs: durationMsRounded, statement: withoutPasswords(text) },
         'statement',
       );
     },
@@ -372,7 +373,10 @@ export function createSessionCore(parts: SessionParts): SessionCore {
       const report = reportOf(error);
       if (!(error instanceof PgError)) {
         const what = report.code === SqlState.internalError ? 'internal error' : report.message;
-        engine.log.error({ err: error, pid: processId, statement: queryText }, what);
+        engine.log.error(
+          { err: error, pid: processId, statement: withoutPasswords(queryText) },
+          what,
+        );
       }
       core.copying = undefined;
       engine.activity.errors++;

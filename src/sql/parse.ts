@@ -96,7 +96,8 @@ function onlyNode(text: string): Node {
   return raw[0]!.node;
 }
 
-function literalText(literal: string): string {
+/** The value of a string literal as written. */
+export function literalText(literal: string): string {
   const node = onlyNode(`SELECT ${literal}`);
   const target = 'SelectStmt' in node ? node.SelectStmt.targetList?.[0] : undefined;
   const value = target !== undefined && 'ResTarget' in target ? target.ResTarget.val : undefined;

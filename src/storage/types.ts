@@ -571,6 +571,11 @@ export interface Storage {
     prefix: string,
     options?: { readonly reverse?: boolean; readonly limit?: number },
   ): Promise<[key: string, value: Uint8Array][]>;
+  /**
+   * Runs `write`, whose commit overwrites meta entries under a prefix, and has the bytes of what they were go from the hot store's
+   * files. Nobody else must hold a snapshot.
+   */
+  overwriteMeta(prefix: string, write: () => Promise<void>): Promise<void>;
   /** The hot part of a scan only (with the transaction's overlay), for the columnar executor. */
   scanHot(
     transaction: StorageTransaction,

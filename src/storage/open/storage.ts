@@ -72,6 +72,14 @@ export function makeStorage(
         await cursor.close();
       }
     },
+    async overwriteMeta(prefix, write) {
+      const from = metaKey(prefix);
+      const to = prefixEnd(from);
+      // LevelDB writes a memtable with all that was ever in it, and only merges what lies in different tables.
+      await store.compactRange(from, to);
+      await write();
+      await store.compactRange(from, to);
+    },
     async *scanHot(transaction, table, options) {
       const inner = internal(transaction);
       const context = await inner.readContext();
