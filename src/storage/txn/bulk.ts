@@ -203,9 +203,8 @@ function takeInserts(
   const rest = new Map<string, OverlayRow>();
   for (const [text, row] of overlay.rows) {
     const plain =
-      row.baseSeq === 0 &&
       row.tuple !== null &&
-      !isDeleted(row.tuple) &&
+      (row.takenOver === true || (row.baseSeq === 0 && !isDeleted(row.tuple))) &&
       spillable?.has(text) !== false;
     (plain ? part.rows : rest).set(text, row);
   }

@@ -20,6 +20,8 @@ export interface OverlayRow {
   readonly locked: boolean;
   /** Gone, because the row has got this primary key. */
   readonly movedTo?: Buffer;
+  /** A soft-deleted row that a rewrite takes over: it may be written ahead, and again over what was. */
+  readonly takenOver?: true;
 }
 
 export interface OverlayIndexEntry {

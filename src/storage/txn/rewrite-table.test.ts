@@ -1,12 +1,13 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Oid } from '../../types/oid.ts';
 import type { Row } from '../../types/value.ts';
 import { testTable } from '../testing.ts';
 import type { TestFolder } from '../testing-folder.ts';
 import { allRows, inTransaction, testFolder } from '../testing-folder.ts';
-import type { Storage, StoredTable } from '../types.ts';
+import type { CatalogCheck, Storage, StoredRow, StoredTable } from '../types.ts';
 import { sharedScope } from '../types.ts';
 import { spillBytes } from './bulk.ts';
+import type { InternalTransaction } from './transaction.ts';
 
 const columns = { id: Oid.int4, name: Oid.text };
 const heap = testTable({ tableId: 20, columns });
@@ -205,6 +206,90 @@ test('a soft-deleted row gives way, goes without a key, and else stays deleted',
     [1, 'live', false],
     [2, 'younger', true],
   ]);
+});
+
+describe('many soft-deleted rows', () => {
+  /** Rows of 1 KB, all of them deleted, some of them twice; beside them some that are not. */
+  async function loadDeleted(): Promise<void> {
+    await load(
+      heap,
+      shuffled(manyRows).flatMap((id): Row[] => [[id, `${longName} ${id}`]]),
+    );
+    await inTransaction(storage, async (t) => {
+      for (const row of await allRows(t, heap, { scope: sharedScope }))
+        await t.delete(heap, row, 'soft');
+    });
+    folder.clock.advance(1000n);
+    await load(
+      heap,
+      shuffled(manyRows, 101).flatMap((id): Row[] =>
+        id % 2 === 0 ? [[id, `${longName} again`]] : [],
+      ),
+    );
+    await inTransaction(storage, async (t) => {
+      for (const row of await allRows(t, heap, { scope: sharedScope }))
+        if (Number(row.values[0]) % 4 === 0) await t.delete(heap, row, 'soft');
+    });
+  }
+
+  const expected = (id: number): string =>
+    id % 4 === 0 ? 'again, deleted' : id % 2 === 0 ? 'again' : `${id}, deleted`;
+
+  test.each([
+    ['', keyed],
+    [
+      ' and an index',
+      { ...indexed, indexes: indexed.indexes.map((one) => ({ ...one, unique: false })) },
+    ],
+  ])(
+    'are written ahead, with a key%s',
+    async (_, to) => {
+      await loadDeleted();
+      const t = storage.begin();
+      let heldBytesMax = 0;
+      const { state } = t as InternalTransaction;
+      const copy = (rows: readonly StoredRow[]): Promise<Row[]> => {
+        const held = state.overlays.get(to.tableId)?.bytes ?? 0;
+        heldBytesMax = Math.max(heldBytesMax, held);
+        return Promise.resolve(rows.map(({ values }) => values));
+      };
+      expect(
+        await storage.rewriteTable(t, heap, to, { rewriter: { live: copy, deleted: copy } }),
+      ).toBeUndefined();
+      expect(heldBytesMax).toBeLessThan(1.5 * spillBytes);
+      expect(state.overlays.get(to.tableId)!.rows.size * 1000).toBeLessThan(1.5 * spillBytes);
+      await t.commit({ sync: false });
+      const reading = storage.begin();
+      const rows = await allRows(reading, to, { scope: sharedScope, includeDeleted: true });
+      expect(rows.map(({ values: [id] }) => id)).toEqual(numbers(manyRows));
+      const said = rows.map(
+        ({ values, deleted }) =>
+          `${String(values[1]).slice(longName.length + 1)}${deleted ? ', deleted' : ''}`,
+      );
+      expect(said).toEqual(numbers(manyRows).map(expected));
+      await reading.rollback();
+      const readCatalog = (): CatalogCheck => ({
+        tables: [heap, to],
+        passing: [],
+        sequences: [],
+        findings: [],
+      });
+      expect(await storage.verify({ readCatalog })).toMatchObject({ problems: 0, findings: [] });
+    },
+    120_000,
+  );
+
+  test('leave nothing when the rewrite is taken back', async () => {
+    await loadDeleted();
+    const t = storage.begin();
+    expect(await storage.rewriteTable(t, heap, keyed)).toBeUndefined();
+    await t.rollback();
+    const reading = storage.begin();
+    expect(
+      await allRows(reading, keyed, { scope: sharedScope, includeDeleted: true }),
+    ).toHaveLength(0);
+    await reading.rollback();
+  }, 120_000);
 });
 
 test('a commit to the former table in between loses neither: the rewrite has to be done again', async () => {

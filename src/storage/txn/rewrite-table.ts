@@ -16,6 +16,7 @@ import { putOverlayIndex, putOverlayRow, rowTail } from './overlay.ts';
 import type { TransactionState } from './state.ts';
 import { latestContext, overlayOf } from './state.ts';
 import type { InternalTransaction } from './transaction.ts';
+import { ownSeq } from './visibility.ts';
 
 /** What stops a rewrite: two rows with one key, or a row without a value for a column (its id) of the new primary key. */
 export type RewriteFailure =
@@ -84,13 +85,19 @@ export async function rewriteTable(
     if (conflict !== undefined) return { conflict };
     if (nullColumn !== undefined) return { nullColumn };
     if (deletedRows > 0) {
+      await target.settle();
       for await (const rows of scanRows(context, from, everything)) {
         const gone = rows.filter((row) => row.deleted);
+        if (gone.length === 0) continue;
+        signal?.throwIfAborted();
         const rewritten = await deleted(gone);
-        gone.forEach((row, i) => {
+        for (let i = 0; i < gone.length; i++) {
           const values = rewritten[i]!;
-          if (missingKeyColumn(to, values) === undefined) target.putDeleted({ ...row, values });
-        });
+          if (missingKeyColumn(to, values) === undefined)
+            target.putDeleted({ ...gone[i]!, values });
+          if (i % spillCheckRows === spillCheckRows - 1) await target.spill();
+        }
+        await target.spill();
       }
     }
     // What has been written ahead is younger than the statement's snapshot.
@@ -124,7 +131,9 @@ function missingKeyColumn({ table, keyPositions }: TableRuntime, values: Row): n
 interface RewriteTarget {
   /** Takes a row over, unless a unique key is taken by one before it. */
   put(row: StoredRow): UniqueConflict | undefined | Promise<UniqueConflict | undefined>;
-  /** Takes a soft-deleted row over when nothing younger has its key. Call when all others are there. */
+  /** All rows taken over so far can be found. */
+  settle(): Promise<void>;
+  /** Takes a soft-deleted row over when nothing younger has its key. Call when all others are there and settled. */
   putDeleted(row: StoredRow): void;
   /** Writes ahead when there is much in memory. */
   spill(): Promise<void>;
@@ -178,21 +187,38 @@ function rewriteTarget(state: TransactionState, runtime: TableRuntime): RewriteT
     return undefined;
   }
 
-  function store(row: StoredRow, key: Buffer, tuple: Buffer): void {
+  function store(
+    row: StoredRow,
+    key: Buffer,
+    tuple: Buffer,
+    takenOver?: { readonly baseSeq: number },
+  ): void {
     const overlay = overlayOf(state, table);
     const seenSeq = engine.counters.seq;
     const tail = rowTail(key);
     putOverlayRow(overlay, keyText(key), {
       key,
       tuple,
-      baseSeq: 0,
+      baseSeq: takenOver?.baseSeq ?? 0,
       seenSeq,
       keyValues: null,
       locked: false,
+      ...(takenOver === undefined ? {} : { takenOver: true }),
     });
     for (const index of table.indexes) {
       const entry = runtime.indexEntry(index, row.userId, row.values, tail, row.deleted);
       putOverlayIndex(overlay, { ...entry, tail, base: null, seenSeq });
+    }
+  }
+
+  /** Takes the index entries of a deleted row back that gives way to a younger one. */
+  function removeEntries(row: StoredRow, key: Buffer): void {
+    const overlay = overlayOf(state, table);
+    const seenSeq = engine.counters.seq;
+    const tail = rowTail(key);
+    for (const index of table.indexes) {
+      const entry = runtime.indexEntry(index, row.userId, row.values, tail, true);
+      putOverlayIndex(overlay, { ...entry, tail: null, base: tail, seenSeq });
     }
   }
 
@@ -214,14 +240,24 @@ function rewriteTarget(state: TransactionState, runtime: TableRuntime): RewriteT
       settleRuns(state);
       return settleSpills(state).then(() => insert(row, own));
     },
-    putDeleted(row) {
+    async settle() {
+      rising = false;
       settleRuns(state);
+      await settleSpills(state);
+    },
+    putDeleted(row) {
       const key = writeKey(row).take();
+      let baseSeq = 0;
       if (!hiddenKey) {
         const found = lookupHot(latestContext(state, table), runtime, row.userId, key);
-        if (found.kind === 'row' && (!found.row.deleted || found.row.updated > row.updated)) return;
+        if (found.kind === 'row') {
+          if (!found.row.deleted || found.row.updated > row.updated) return;
+          removeEntries(found.row, key);
+          // What has been written ahead counts as this transaction's version.
+          baseSeq = overlayOf(state, table).rows.get(keyText(key))?.baseSeq ?? ownSeq;
+        }
       }
-      store(row, key, codec.encode(row.values, TupleFlag.deleted, row.updated));
+      store(row, key, codec.encode(row.values, TupleFlag.deleted, row.updated), { baseSeq });
     },
     async spill() {
       rememberMaxKeys();
