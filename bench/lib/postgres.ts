@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { endProcess, freePort } from '../../tests/support/server-process.ts';
 import type { Server } from './server.ts';
-import { treeMemoryBytes } from './server.ts';
+import { treeMemoryBytes, treeProcessorSeconds } from './server.ts';
 
 const startTimeoutMs = 30_000;
 const debianFolder = '/usr/lib/postgresql';
@@ -113,6 +113,7 @@ export async function startPostgres(
     dataDir,
     // Many processes over one shared memory, which must count once.
     memoryBytes: () => treeMemoryBytes(child?.pid ?? 0, 'split'),
+    processorSeconds: () => treeProcessorSeconds(child?.pid ?? 0),
     async stop() {
       await end();
       await rm(folder, { recursive: true, force: true });

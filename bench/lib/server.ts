@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 
@@ -13,6 +14,8 @@ export interface Server {
   readonly dataDir: string;
   /** Resident memory of all its processes now, in bytes. */
   memoryBytes(): Promise<number>;
+  /** Processor time that all its processes have used so far, in seconds. */
+  processorSeconds(): Promise<number>;
   /** Ends it gracefully. May be called again. */
   stop(): Promise<void>;
   /** Stops it when needed, then starts it on the same data. Returns the milliseconds from spawn to ready. */
@@ -77,4 +80,30 @@ export async function treeMemoryBytes(pid: number, shared: 'split' | 'full'): Pr
     total += Number(kilobytes) * 1024;
   }
   return total;
+}
+
+/** Processor time of a process and all below it, in seconds, to the hundredth. */
+export async function treeProcessorSeconds(pid: number): Promise<number> {
+  let ticks = 0;
+  for (const member of await processTree(pid)) {
+    const stat = await readFile(`/proc/${member}/stat`, 'utf8').catch(() => '');
+    // The second field is a name in parentheses; utime and stime are the 14th and 15th.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+  }
+  return ticks / 100;
+}
+
+const restLookMs = 500;
+/** Of a processor, when a server is at rest. */
+const restShareMax = 0.04;
+
+/** Waits until a server has nothing to do any more. */
+export async function atRest(server: Server): Promise<void> {
+  for (;;) {
+    const before = await server.processorSeconds();
+    await setTimeout(restLookMs);
+    const used = (await server.processorSeconds()) - before;
+    if (used <= (restLookMs / 1000) * restShareMax) return;
+  }
 }

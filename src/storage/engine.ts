@@ -65,12 +65,16 @@ export interface TableState {
   readonly unremoved: Map<string, number>;
   /** The watermark of the last flush of all users whose keys may still be there; 0: none. */
   unremovedAll: number;
+  /** Ends with the removals of moved rows' keys that were asked for so far: one pass at a time. */
+  removing: Promise<void>;
   /** About how many rows scopes have; see tiered/estimates.ts. */
   readonly rowCounts: Map<string, number>;
   /** Largest row key known, by scope prefix text; kept right by commits. */
   readonly maxKeys: Map<string, Buffer>;
   /** Scopes whose largest key is being looked up, so not to be used yet. */
   readonly loadingMaxKeys: Set<string>;
+  /** Rows that eviction or retention has removed, and the hot store still takes up space for; see tiered/give-back.ts. */
+  readonly unreturned: { rows: number; bytes: number };
   /** Bulk inserts in memory: their keys are in no lock table. */
   readonly openRuns: Map<FreshRun, LockOwner>;
 }

@@ -12,9 +12,10 @@ export const compactHandler: JobHandler = {
   async run({ storage, table, params, signal, onProgress }) {
     assert(table !== undefined, 'the runner has looked for the table');
     const everything = (params as { readonly everything?: boolean } | null)?.everything === true;
-    if (everything) await storage.vacuum(table);
     const { scopes, filesBefore, filesAfter, bytesBefore, bytesAfter, ...rows } =
       await storage.compact(table, { everything, signal, onProgress });
+    // The keys of moved rows go meanwhile.
+    if (everything) await storage.vacuum(table);
     return {
       result: {
         scopes,

@@ -27,9 +27,11 @@ export function newTableState(tableId: number): TableState {
     flushingUsers: undefined,
     unremoved: new Map(),
     unremovedAll: 0,
+    removing: Promise.resolve(),
     rowCounts: new Map(),
     maxKeys: new Map(),
     loadingMaxKeys: new Set(),
+    unreturned: { rows: 0, bytes: 0 },
     openRuns: new Map(),
   };
 }

@@ -94,8 +94,10 @@ export function makeStorage(
       inTurn(table.tableId, async () => {
         const { tableId } = table;
         await removeTruncated(engine, tableId);
-        if (latestView(engine).tableRecord(engine.tableState(tableId)).moving)
-          await removeMoved(engine, tableId);
+        const state = engine.tableState(tableId);
+        // Mostly the one of the last flush does it; what a crash or a failure left is looked for.
+        await state.removing;
+        if (latestView(engine).tableRecord(state).moving) await removeMoved(engine, tableId);
         await removeStaleEntries(engine, engine.runtime(table));
       }),
     async coldScan(transaction, table, options) {

@@ -24,13 +24,26 @@ const pace: Pace = {
 const bulksMax = 64;
 
 /**
- * Removes the hot keys of rows that a flush has moved: those of `users`, or everyone's. Repeats safely; the next start does what a
- * crash left. A pass over everyone's also finds the bulk transactions that have no row left, whose records go.
+ * Removes the hot keys of rows that a flush has moved: those of `users`, or everyone's; after the removals asked for before. Repeats
+ * safely; the next start does what a crash left. A pass over everyone's also finds the bulk transactions that have no row left, whose
+ * records go.
  */
-export async function removeMoved(
+export function removeMoved(
   engine: Engine,
   tableId: number,
   users?: readonly string[],
+): Promise<void> {
+  const state = engine.tableState(tableId);
+  const removal = state.removing.then(() => removeNow(engine, tableId, users));
+  // Who asked is told of a failure; the next one tries again.
+  state.removing = removal.catch(() => undefined);
+  return removal;
+}
+
+async function removeNow(
+  engine: Engine,
+  tableId: number,
+  users: readonly string[] | undefined,
 ): Promise<void> {
   const state = engine.tableState(tableId);
   const bulks = [...engine.bulks].filter(
