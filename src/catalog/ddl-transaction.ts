@@ -233,9 +233,13 @@ export function createDdlTransaction(core: CatalogCore, owner: LockOwner): DdlTr
           if (before === undefined || before.tablespaceId === stored.tablespaceId) return [];
           return [core.recordMove(transaction, stored, role)];
         });
-        const drops = state.dropped.map(({ stored, owner: role }) =>
-          core.recordDrop(transaction, stored, role),
-        );
+        const drops = [];
+        for (const { relid, stored, owner: role } of state.dropped) {
+          // One that goes on under another id may have had no rows.
+          const goesOn = state.snapshot.table(relid) !== undefined;
+          if (goesOn && !(await storage.hasTraces(transaction, stored))) continue;
+          drops.push(core.recordDrop(transaction, stored, role));
+        }
         cleanUps = [...drops, ...moves];
         put(keys.state, next);
         await mirror.exec(stampSql(core.setup, next.version), noSettings);

@@ -605,6 +605,11 @@ export interface Storage {
     },
   ): Promise<FlushResult>;
   /**
+   * Whether anything is kept under the table's id, or will be by the transaction's commit; nobody else may write to it meanwhile. If not,
+   * there is nothing for dropTable to do.
+   */
+  hasTraces(transaction: StorageTransaction, table: DroppedTable): Promise<boolean>;
+  /**
    * Removes everything of a dropped table: hot rows, indexes, manifest, files, folders. Repeats safely.
    * @throws 58030 for files that can't be removed, once all the rest is gone
    */

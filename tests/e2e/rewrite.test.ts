@@ -145,6 +145,69 @@ describe('a rewrite', () => {
   });
 });
 
+describe('a rewrite of a table without rows', () => {
+  const jobs = `select job_type, table_name from system.jobs where table_name like 'e_' order by job_id`;
+  const nothingLeft = async (): Promise<void> => {
+    await expect
+      .poll(
+        async () =>
+          (await rowsOf(two, `${jobs.replace(' order', ` and status <> 'completed' order`)}`))
+            .length,
+      )
+      .toBe(0);
+    expect(await rowsOf(two, 'select * from tide.verify()')).toEqual([]);
+  };
+
+  test('leaves no job where there is nothing to be removed', async () => {
+    await one.query('create table e1 (id int primary key, a int)');
+    await one.query('create table e2 (id int primary key, a int unique)');
+    await one.query('alter table e1 alter id type bigint');
+    await one.query('alter table e1 alter a type text, add column b serial');
+    await one.query('begin');
+    await one.query('create table e3 (id int)');
+    await one.query('alter table e3 add primary key (id)');
+    await one.query('alter table e2 alter a type bigint');
+    await one.query('savepoint s');
+    await one.query('alter table e2 alter a type text');
+    await one.query('rollback to s');
+    await one.query('alter table e2 alter id type bigint');
+    await one.query('commit');
+    expect(await rowsOf(two, jobs)).toEqual([]);
+    await nothingLeft();
+    await one.query(
+      `insert into e1 values (1, 'a'); insert into e2 values (1, 2); insert into e3 values (1)`,
+    );
+    expect(
+      await rowsOf(
+        two,
+        'select e1.a, e1.b, e2.a::int from e1 join e2 using (id) join e3 using (id)',
+      ),
+    ).toEqual([['a', 1, 2]]);
+  });
+
+  test('leaves one where rows were, in whatever way they went', async () => {
+    await one.query('create table e4 (id int primary key, a int)');
+    await one.query('insert into e4 values (1, 1)');
+    await one.query('flush table e4');
+    await one.query(`set tide.hard_delete = on`);
+    await one.query('delete from e4');
+    await one.query('alter table e4 alter a type text');
+    await one.query('reset tide.hard_delete');
+    // Rows of the transaction itself, which its commit writes before the job removes them.
+    await one.query('begin');
+    await one.query('create table e5 (id int primary key, a int)');
+    await one.query('insert into e5 values (1, 1)');
+    await one.query('alter table e5 alter a type text');
+    await one.query('commit');
+    expect(await rowsOf(two, `${jobs.replace(' order', ` and job_type = 'drop' order`)}`)).toEqual([
+      ['drop', 'e4'],
+      ['drop', 'e5'],
+    ]);
+    await nothingLeft();
+    expect(await rowsOf(two, 'select * from e5')).toEqual([[1, '1']]);
+  });
+});
+
 describe('versions of the columns', () => {
   test('are kept with their time over changes, rewrites and restarts, and go with the table', async () => {
     await one.query(`create table v (id int primary key, a varchar(3) default 'x')`);

@@ -21,6 +21,7 @@ import { coldScan } from '../tiered/scan.ts';
 import { evictExpired, hasExpired } from '../tiered/evict.ts';
 import { removeDeleted } from '../tiered/retention.ts';
 import { removeStaleEntries } from '../tiered/stale-entries.ts';
+import { hasTraces } from '../tiered/traces.ts';
 import { buildIndex } from '../txn/build-index.ts';
 import { latestView } from '../txn/reader.ts';
 import { rewriteTable } from '../txn/rewrite-table.ts';
@@ -112,6 +113,8 @@ export function makeStorage(
         await removeTruncated(engine, table.tableId);
         return await flushTable(engine, engine.runtime(table), flushing, options);
       }),
+    hasTraces: (transaction, { tableId }) =>
+      hasTraces(engine, internal(transaction).state, tableId),
     dropTable: (table, { onProgress } = {}) =>
       inTurn(table.tableId, () => dropTable(engine, table, onProgress)),
     moveFiles: (table, options = {}) =>

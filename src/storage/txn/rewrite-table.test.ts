@@ -264,7 +264,7 @@ describe('many soft-deleted rows', () => {
       expect(rows.map(({ values: [id] }) => id)).toEqual(numbers(manyRows));
       const said = rows.map(
         ({ values, deleted }) =>
-          `${String(values[1]).slice(longName.length + 1)}${deleted ? ', deleted' : ''}`,
+          `${(values[1] as string).slice(longName.length + 1)}${deleted ? ', deleted' : ''}`,
       );
       expect(said).toEqual(numbers(manyRows).map(expected));
       await reading.rollback();
