@@ -2,15 +2,10 @@ import { PgError, SqlState, assert, notSupported } from '../base/index.ts';
 import type { Expr, TargetEntry } from '../analyzer/tree.ts';
 import type { CatalogColumn, CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import { statementEvents } from '../executor/dml/constraint-events/statement.ts';
-import type { StatementEvents } from '../executor/dml/constraint-events/statement.ts';
-import { targetUser } from '../executor/dml/insert.ts';
-import { project } from '../executor/dml/projections.ts';
-import { applyRules } from '../executor/dml/rules.ts';
-import { uniqueViolation } from '../executor/dml/violations.ts';
-import type { Execution } from '../executor/run-plan.ts';
 import type { InsertPlan } from '../planner/plan-dml.ts';
 import type { Projection } from '../planner/projection.ts';
 import { planProjection } from '../planner/projection.ts';
+import { walk } from '../planner/walk.ts';
 import { quoteIdentifier } from '../pglite/index.ts';
 import { parse as parseStatements } from '../sql/index.ts';
 import type { CopyStatement } from '../sql/index.ts';
@@ -22,6 +17,8 @@ import type { CopyDecoder } from './copy/index.ts';
 import { checkForcedColumns, createCopyDecoder } from './copy/index.ts';
 import { enumInput } from './enum-input.ts';
 import { copyOptions } from './copy-options.ts';
+import { rowStore } from './copy-store.ts';
+import type { FillPlan } from './copy-store.ts';
 import { lockTables } from './lock-tables.ts';
 import { qualified, tableOf } from './names.ts';
 import { requireNewTable } from './new-tables.ts';
@@ -110,16 +107,19 @@ export async function copyFrom(
       format: options.format === 'binary' ? 1 : 0,
       columnCount: columns.length,
       push: (data) => {
-        const rows = decoder.push(data);
+        const { rows, error } = decoded(decoder, () => decoder.push(data));
+        if (error !== undefined) return store.failed(rows, error);
         if (rows.length === 0) return undefined;
         lastLine = decoder.lineOf(rows.length - 1);
         count += rows.length;
-        return store(rows);
+        return store.rows(rows);
       },
       finish: async () => {
-        const rows = decoder.finish();
+        const { rows, error } = decoded(decoder, () => decoder.finish());
+        if (error !== undefined) await store.failed(rows, error);
         count += rows.length;
-        if (rows.length > 0) await store(rows);
+        if (rows.length > 0) await store.rows(rows);
+        store.finish();
         await events?.finish();
         return `COPY ${count}`;
       },
@@ -129,6 +129,19 @@ export async function copyFrom(
         }),
     },
   };
+}
+
+/** The rows before an error too. */
+function decoded(
+  decoder: CopyDecoder,
+  decode: () => Row[],
+): { readonly rows: readonly Row[]; readonly error: PgError | undefined } {
+  try {
+    return { rows: decode(), error: undefined };
+  } catch (error) {
+    if (!(error instanceof PgError)) throw error;
+    return { rows: decoder.completed, error };
+  }
 }
 
 async function insertPlan(
@@ -155,18 +168,6 @@ async function insertPlan(
   assert(planned?.kind === 'dml' && planned.plan.kind === 'insert', 'an INSERT is planned as one');
   assert(planned.plan.table.relid === table.relid, 'COPY and INSERT name the same table');
   return planned.plan;
-}
-
-interface FillPlan {
-  /** Position in the table of each column of the data. */
-  readonly positions: readonly number[];
-  /** Columns that take a sequence's next value as it is. */
-  readonly sequences: readonly { readonly position: number; readonly relid: number }[];
-  /** Defaults of the other columns: positions, and a projection over nothing. */
-  readonly defaults: readonly {
-    readonly positions: readonly number[];
-    readonly projection: Projection;
-  }[];
 }
 
 /** The sequence of a default that is its next value and nothing else. */
@@ -208,6 +209,7 @@ function fillPlan(
   const { catalog } = session.transaction;
   const sequences: { position: number; relid: number }[] = [];
   const defaults: { positions: number[]; projection: Projection }[] = [];
+  let volatile = false;
   const add = (targets: readonly TargetEntry[], at: readonly number[]): void => {
     const others: { expr: Expr; position: number }[] = [];
     targets.forEach(({ expr }, i) => {
@@ -218,6 +220,13 @@ function fillPlan(
       else sequences.push({ position, relid });
     });
     if (others.length === 0) return;
+    walk(
+      others.map((other) => other.expr),
+      (expr) => {
+        if (!('funcId' in expr) || expr.funcId === nextvalOid) return;
+        if (catalog.volatility(expr.funcId) === 'volatile') volatile = true;
+      },
+    );
     const projection = planProjection(
       others.map((other) => other.expr),
       undefined,
@@ -229,77 +238,5 @@ function fillPlan(
   add(plan.source.query.targetList, plan.positions);
   // Apart, as another executor may run the rest.
   if (plan.own !== undefined) add(plan.own.projection.plan.query.targetList, plan.own.positions);
-  return { positions, sequences, defaults };
-}
-
-/** Stores batches of decoded rows; errors carry the line they come from. */
-function rowStore(
-  plan: InsertPlan,
-  table: CatalogTable,
-  fill: FillPlan,
-  decoder: CopyDecoder,
-  execution: Execution,
-  events: StatementEvents | undefined,
-): (rows: readonly Row[]) => Promise<void> {
-  const userId = targetUser(plan, execution);
-  const width = table.columns.length;
-  const inPlace =
-    fill.defaults.length === 0 &&
-    fill.sequences.length === 0 &&
-    fill.positions.length === width &&
-    fill.positions.every((p, i) => p === i);
-  const { positions, sequences, defaults } = fill;
-  const { nextval } = execution.statement.sequences;
-  const nothing: Row = [];
-  return async (data) => {
-    execution.signal.throwIfAborted();
-    let rows = data;
-    if (!inPlace) {
-      const filled = data.map((source) => {
-        const row: Row = new Array<null>(width).fill(null);
-        for (let i = 0; i < positions.length; i++) row[positions[i]!] = source[i]!;
-        for (const { position, relid } of sequences) row[position] = nextval(relid);
-        return row;
-      });
-      for (const { positions: at, projection } of defaults) {
-        const empty = data.map(() => nothing);
-        const computed = await project(projection, empty, execution);
-        for (let r = 0; r < filled.length; r++) {
-          for (let i = 0; i < at.length; i++) filled[r]![at[i]!] = computed[r]![i]!;
-        }
-      }
-      rows = filled;
-    }
-    await judge(rows);
-    const conflict = await execution.transaction.insertMany(table.stored, userId, rows);
-    if (conflict === undefined) {
-      events?.inserted(userId, rows);
-      return;
-    }
-    const { at } = conflict;
-    const error = uniqueViolation(
-      table,
-      conflict.conflict.index,
-      rows[at]!,
-      execution.statement.types,
-    );
-    throw decoder.locate(error, at);
-  };
-
-  async function judge(rows: readonly Row[]): Promise<void> {
-    try {
-      await applyRules(plan.rules, table, rows, execution);
-    } catch (error) {
-      if (!(error instanceof PgError)) throw error;
-      // One by one, to say which line it was.
-      for (let i = 0; i < rows.length; i++) {
-        try {
-          await applyRules(plan.rules, table, [rows[i]!], execution);
-        } catch (own) {
-          throw own instanceof PgError ? decoder.locate(own, i) : own;
-        }
-      }
-      throw error;
-    }
-  }
+  return { positions, sequences, defaults, volatile };
 }

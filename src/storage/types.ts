@@ -248,11 +248,15 @@ export interface StorageTransaction {
     values: readonly Value[],
     options?: { readonly includeDeleted?: boolean; readonly stats?: ScanStats },
   ): AsyncIterable<StoredRow[]>;
-  /** Inserts unless a unique key is taken by a live row, then reports the first conflict and changes nothing. */
+  /**
+   * Inserts unless a unique key is taken by a live row, then reports the first conflict and changes nothing. `first`: indexes
+   * that are looked at before the primary key and the others.
+   */
   insert(
     table: StoredTable,
     userId: string,
     values: Row,
+    first?: readonly StoredIndex[],
   ): Promise<{ row: StoredRow } | { conflict: UniqueConflict }>;
   /**
    * A new version of `old` (the primary key may change), which is the current one if the row has been locked. Conflicts as

@@ -1,3 +1,4 @@
+import { PgError } from '../../base/index.ts';
 import type { RowLockMode } from '../../locks/index.ts';
 import type { DeletePlan, UpdatePlan } from '../../planner/plan-dml.ts';
 import { systemSlots } from '../../planner/plan-dml.ts';
@@ -9,7 +10,7 @@ import { statementEvents } from './constraint-events/statement.ts';
 import type { DmlResult } from './dml.ts';
 import type { Touched } from './returning.ts';
 import { returningRows } from './returning.ts';
-import { applyRules, applyRulesSync } from './rules.ts';
+import { applyRules, applyRulesSync, viewCheck } from './rules.ts';
 import type { TargetRow } from './target-rows.ts';
 import { lockTargetNow, lockTargets } from './target-rows.ts';
 import { uniqueViolation } from './violations.ts';
@@ -113,7 +114,8 @@ export function startUpdate(
   plan: UpdatePlan,
   execution: Execution,
 ): DmlResult | Promise<DmlResult> {
-  if (plan.returning !== undefined) return runUpdate(plan, execution);
+  if (plan.returning !== undefined || plan.rules.withCheck !== undefined)
+    return runUpdate(plan, execution);
   const found = targetByKey(plan, execution) ?? targetNow(plan, execution);
   if (found === undefined) return runUpdate(plan, execution);
   const { source, target } = found;
@@ -142,14 +144,13 @@ export async function runUpdate(
 ): Promise<DmlResult> {
   const { table, positions } = plan;
   const othersFrom = columnsFrom + table.columns.length + positions.length;
-  const targets = await lockTargets(plan, execution, updateLock(plan), computed);
+  const { targets, failure } = await lockTargets(plan, execution, updateLock(plan), computed);
   const changed = targets.map(({ source }) => newValues(plan, source));
-  await applyRules(plan.rules, table, changed, execution);
   const touched: Touched[] = [];
   const events = statementEvents(table, execution);
-  for (const [i, { before, source }] of targets.entries()) {
+
+  const store = async ({ before, source }: TargetRow, values: Row): Promise<void> => {
     execution.signal.throwIfAborted();
-    const values = changed[i]!;
     const result = await execution.transaction.update(table.stored, before, values);
     if ('conflict' in result) {
       throw uniqueViolation(table, result.conflict.index, values, execution.statement.types);
@@ -158,6 +159,29 @@ export async function runUpdate(
     if (plan.returning !== undefined) {
       touched.push({ before, after: result.row, others: source.slice(othersFrom) });
     }
+  };
+
+  let wrong = false;
+  try {
+    await applyRules(plan.rules, table, changed, execution);
+  } catch (error) {
+    if (!(error instanceof PgError) || execution.signal.aborted) throw error;
+    wrong = true;
+  }
+  try {
+    for (const [i, target] of targets.entries()) {
+      const values = changed[i]!;
+      // Row by row, as PostgreSQL does it: the first wrong one is told, and a view's check looks at what has been stored.
+      const failed = wrong && (await viewCheck(applyRules(plan.rules, table, [values], execution)));
+      await store(target, values);
+      if (failed instanceof PgError) throw failed;
+    }
+    if (failure !== undefined) throw failure;
+  } catch (error) {
+    // RETURNING of the rows before comes first.
+    if (error instanceof PgError && !execution.signal.aborted)
+      await returningRows(plan, touched, execution);
+    throw error;
   }
   const rows = await returningRows(plan, touched, execution);
   await events?.finish();
@@ -168,7 +192,7 @@ export async function runDelete(plan: DeletePlan, execution: Execution): Promise
   const { table } = plan;
   const othersFrom = columnsFrom + table.columns.length;
   const mode = execution.statement.hardDelete ? 'hard' : 'soft';
-  const targets = await lockTargets(plan, execution, () => 'update');
+  const { targets, failure } = await lockTargets(plan, execution, () => 'update');
   const touched: Touched[] = [];
   const events = statementEvents(table, execution);
   let count = 0;
@@ -184,6 +208,7 @@ export async function runDelete(plan: DeletePlan, execution: Execution): Promise
     }
   }
   const rows = await returningRows(plan, touched, execution);
+  if (failure !== undefined) throw failure;
   await events?.finish();
   return { count, rows };
 }

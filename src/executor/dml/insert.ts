@@ -1,7 +1,7 @@
 import { PgError, SqlState, assert } from '../../base/index.ts';
 import type { CatalogTable } from '../../catalog/types.ts';
 import type { ConflictPlan, InsertPlan } from '../../planner/plan-dml.ts';
-import type { StoredRow, UniqueConflict } from '../../storage/types.ts';
+import type { StoredIndex, StoredRow, UniqueConflict } from '../../storage/types.ts';
 import type { Row } from '../../types/value.ts';
 import type { Execution } from '../run-plan.ts';
 import { runPlan, runPlanSync } from '../run-plan.ts';
@@ -10,7 +10,7 @@ import { project, slotReader } from './projections.ts';
 import type { Touched } from './returning.ts';
 import { returningRows } from './returning.ts';
 import { changedMeanwhile } from './target-rows.ts';
-import { applyRules, applyRulesSync } from './rules.ts';
+import { applyRules, applyRulesSync, viewCheck } from './rules.ts';
 import { statementEvents } from './constraint-events/statement.ts';
 import type { StatementEvents } from './constraint-events/statement.ts';
 import { deferrableArbiter, uniqueViolation } from './violations.ts';
@@ -28,7 +28,7 @@ export function startInsert(
   plan: InsertPlan,
   execution: Execution,
 ): DmlResult | Promise<DmlResult> {
-  const plain = plan.onConflict ?? plan.returning ?? plan.own;
+  const plain = plan.onConflict ?? plan.returning ?? plan.own ?? plan.rules.withCheck;
   const source = plain === undefined ? runPlanSync(plan.source, execution) : undefined;
   if (source?.length === 1) {
     const { table, positions } = plan;
@@ -81,7 +81,17 @@ export async function runInsert(
       });
       return row;
     });
-    await applyRules(plan.rules, table, rows, execution);
+    try {
+      await applyRules(plan.rules, table, rows, execution);
+    } catch (error) {
+      if (!(error instanceof PgError) || execution.signal.aborted) throw error;
+      return insertOneByOne(rows);
+    }
+    await store(rows);
+  };
+
+  /** Returns how many rows it has inserted; ON CONFLICT may have skipped or updated the others. */
+  const store = async (rows: readonly Row[]): Promise<number> => {
     if (plan.onConflict === undefined && plan.returning === undefined) {
       execution.signal.throwIfAborted();
       const taken = await execution.transaction.insertMany(table.stored, userId, rows);
@@ -91,8 +101,9 @@ export async function runInsert(
       }
       events?.inserted(userId, rows);
       count += rows.length;
-      return;
+      return rows.length;
     }
+    let inserted = 0;
     for (const row of rows) {
       execution.signal.throwIfAborted();
       if (plan.onConflict?.deferrable !== undefined) {
@@ -101,13 +112,34 @@ export async function runInsert(
       const stored = await insertOrResolve(plan, userId, row, proposedKeys, events, execution);
       if (stored === undefined) continue;
       count++;
+      if (stored.before === undefined) inserted++;
       if (plan.returning !== undefined) touched.push(stored);
+    }
+    return inserted;
+  };
+
+  /**
+   * Each row as PostgreSQL handles it (ExecInsert), so that what is told of several wrong rows is the first one's. A view's
+   * check looks at rows that have been inserted.
+   */
+  const insertOneByOne = async (rows: readonly Row[]): Promise<void> => {
+    for (const row of rows) {
+      const failed = await viewCheck(applyRules(plan.rules, table, [row], execution));
+      const inserted = await store([row]);
+      if (failed !== undefined && inserted > 0) throw failed;
     }
   };
 
-  const immediate = computed ?? runPlanSync(plan.source, execution);
-  if (immediate !== undefined) await insertBatch(immediate);
-  else for await (const batch of runPlan(plan.source, execution)) await insertBatch(batch);
+  try {
+    const immediate = computed ?? runPlanSync(plan.source, execution);
+    if (immediate !== undefined) await insertBatch(immediate);
+    else for await (const batch of runPlan(plan.source, execution)) await insertBatch(batch);
+  } catch (error) {
+    // RETURNING of the rows before comes first.
+    if (error instanceof PgError && !execution.signal.aborted)
+      await returningRows(plan, touched, execution);
+    throw error;
+  }
   const rows = await returningRows(plan, touched, execution);
   await events?.finish();
   return { count, rows };
@@ -126,7 +158,7 @@ async function insertOrResolve(
 ): Promise<Touched | undefined> {
   const { transaction } = execution;
   for (;;) {
-    const result = await transaction.insert(plan.table.stored, userId, row);
+    const result = await transaction.insert(plan.table.stored, userId, row, arbitersFirst(plan));
     if ('row' in result) {
       events?.inserted(userId, [row]);
       if (plan.onConflict?.action === 'update') proposedKeys.add(keyText(result.row));
@@ -185,9 +217,10 @@ async function resolveConflict(
   positions.forEach((position, i) => {
     values[position] = computed[i + 1] ?? null;
   });
-  await applyRules(plan.rules, table, [values], execution);
+  const failed = await viewCheck(applyRules(plan.rules, table, [values], execution));
   const result = await execution.transaction.update(table.stored, existing, values);
   if ('conflict' in result) throw uniqueViolation(table, result.conflict.index, values, types);
+  if (failed !== undefined) throw failed;
   events?.updated(existing, values);
   proposedKeys.add(keyText(result.row));
   return { before: existing, after: result.row, others: [] };
@@ -221,6 +254,12 @@ function setsKey(table: CatalogTable, positions: readonly number[]): boolean {
   const { primaryKey, indexes } = table.stored;
   const covered = [primaryKey, ...indexes.filter(({ unique }) => unique).map((i) => i.columns)];
   return covered.flat().some((columnId) => positions.includes(table.positionOf[columnId] ?? -1));
+}
+
+/** Indexes that arbitrate are looked at before all others (ExecCheckIndexConstraints); the primary key comes first by itself. */
+function arbitersFirst({ onConflict }: InsertPlan): readonly StoredIndex[] | undefined {
+  if (onConflict === undefined || onConflict.arbiters.includes(null)) return undefined;
+  return onConflict.arbiters.filter((index) => index !== null);
 }
 
 function arbitrates(plan: ConflictPlan, conflict: UniqueConflict): boolean {

@@ -5,7 +5,7 @@ import type { Projection } from '../../planner/projection.ts';
 import type { Row } from '../../types/value.ts';
 import type { Execution } from '../run-plan.ts';
 import { project, projectSync } from './projections.ts';
-import { checkViolation, notNullViolation } from './violations.ts';
+import { checkViolation, notNullViolation, viewCheckViolation } from './violations.ts';
 
 function layOut(projection: Projection, table: CatalogTable, rows: readonly Row[]): Row[] {
   const positions = projection.slots.map((slot) => table.positionOf[slot.attno] ?? -1);
@@ -46,6 +46,17 @@ export async function applyRules(
         execution,
       )),
   );
+}
+
+/** The failed check of a view, which PostgreSQL makes once the row has been stored; undefined: none. Other errors are thrown. */
+export async function viewCheck(applied: Promise<void>): Promise<PgError | undefined> {
+  try {
+    await applied;
+    return undefined;
+  } catch (error) {
+    if (error instanceof PgError && error.code === SqlState.withCheckOptionViolation) return error;
+    throw error;
+  }
 }
 
 /** The same without waiting; false when it would have to, with nothing done that can't be done again. */
@@ -98,7 +109,7 @@ function judge(
     const row = rows[i]!;
     // Row security goes before the constraints, so that no constraint tells of a row that may not be.
     const policy = allowed?.[i]?.findIndex((ok, k) => ok !== true && isPolicy(rules, k)) ?? -1;
-    if (policy >= 0) throw withCheckViolation(rules, policy, table);
+    if (policy >= 0) throw policyViolation(rules, policy, table);
     for (let c = 0; c < table.columns.length; c++) {
       const column = table.columns[c]!;
       if (column.notNull && (row[c] ?? null) === null) {
@@ -109,7 +120,10 @@ function judge(
     const failed = checked?.[i]?.indexOf(false) ?? -1;
     if (failed >= 0) throw checkViolation(table, rules.checks!.names[failed]!, row, types);
     const view = allowed?.[i]?.findIndex((ok, k) => ok !== true && !isPolicy(rules, k)) ?? -1;
-    if (view >= 0) throw withCheckViolation(rules, view, table);
+    if (view >= 0) {
+      const { relationName } = rules.withCheck!.options[view]!;
+      throw viewCheckViolation(table, relationName, row, types);
+    }
   }
 }
 
@@ -117,16 +131,9 @@ function isPolicy(rules: RowRules, at: number): boolean {
   return rules.withCheck?.options[at]?.checkKind !== 'view';
 }
 
-function withCheckViolation(rules: RowRules, at: number, table: CatalogTable): PgError {
-  const option = rules.withCheck?.options[at];
-  if (option?.checkKind === 'view') {
-    return new PgError(
-      SqlState.withCheckOptionViolation,
-      `new row violates check option for view "${option.relationName}"`,
-      { schema: table.stored.namespace, table: option.relationName },
-    );
-  }
-  const policy = option?.policyName === undefined ? '' : ` "${option.policyName}"`;
+function policyViolation(rules: RowRules, at: number, table: CatalogTable): PgError {
+  const name = rules.withCheck?.options[at]?.policyName;
+  const policy = name === undefined ? '' : ` "${name}"`;
   return new PgError(
     SqlState.insufficientPrivilege,
     `new row violates row-level security policy${policy} for table "${table.stored.name}"`,

@@ -6,7 +6,7 @@ import { systemSlots } from '../../planner/plan-dml.ts';
 import type { StoredRow } from '../../storage/types.ts';
 import type { Row, Value } from '../../types/value.ts';
 import type { Execution } from '../run-plan.ts';
-import { collectPlan, runPlanSync } from '../run-plan.ts';
+import { runPlan, runPlanSync } from '../run-plan.ts';
 import { recheck } from './recheck.ts';
 
 /** A row to be changed, locked, in its current version, with what the source says of that version. */
@@ -15,29 +15,59 @@ export interface TargetRow {
   readonly source: Row;
 }
 
+/** Rows to be changed. */
+export interface Targets {
+  readonly targets: readonly TargetRow[];
+  /** What the source, or the lock of the next row, failed with after these; told unless one of them is wrong. */
+  readonly failure: PgError | undefined;
+}
+
 type ChangePlan = UpdatePlan | DeletePlan;
 
 /**
  * The rows to be changed. All of the source is read before the first change (a statement does not see its own writes); of
  * several matches of one target row one is used, as in PostgreSQL. Each row is locked in turn; one that another transaction
  * has changed meanwhile is judged again in its new version (READ COMMITTED) or is a serialization failure.
- * @throws 40001, and what ends a wait
+ * @throws what ends a wait
  */
 export async function lockTargets(
   plan: ChangePlan,
   execution: Execution,
   modeOf: (source: Row) => RowLockMode,
   computed?: readonly Row[],
-): Promise<TargetRow[]> {
-  const sources =
-    computed ?? runPlanSync(plan.source, execution) ?? (await collectPlan(plan.source, execution));
+): Promise<Targets> {
+  const { sources, failure } = await sourceRows(plan, execution, computed);
   const targets: TargetRow[] = [];
   for (const source of sources.length < 2 ? sources : oncePerTarget(sources)) {
     execution.signal.throwIfAborted();
-    const target = await lockTarget(plan, execution, source, modeOf);
-    if (target !== undefined) targets.push(target);
+    try {
+      const target = await lockTarget(plan, execution, source, modeOf);
+      if (target !== undefined) targets.push(target);
+    } catch (error) {
+      if (!(error instanceof PgError) || error.code !== SqlState.serializationFailure) throw error;
+      return { targets, failure: error };
+    }
   }
-  return targets;
+  return { targets, failure };
+}
+
+async function sourceRows(
+  plan: ChangePlan,
+  execution: Execution,
+  computed: readonly Row[] | undefined,
+): Promise<{ readonly sources: readonly Row[]; readonly failure: PgError | undefined }> {
+  const now = computed ?? runPlanSync(plan.source, execution);
+  if (now !== undefined) return { sources: now, failure: undefined };
+  const sources: Row[] = [];
+  try {
+    for await (const batch of runPlan(plan.source, execution))
+      for (const row of batch) sources.push(row);
+  } catch (error) {
+    if (!(error instanceof PgError) || execution.signal.aborted || sources.length === 0)
+      throw error;
+    return { sources, failure: error };
+  }
+  return { sources, failure: undefined };
 }
 
 /** A lone target within the tick; undefined when there is something to wait for, or to judge again. */

@@ -56,6 +56,20 @@ export function checkViolation(
   );
 }
 
+/** WITH CHECK OPTION of a view. */
+export function viewCheckViolation(
+  table: CatalogTable,
+  view: string,
+  row: Row,
+  types: TypeContext,
+): PgError {
+  return new PgError(
+    SqlState.withCheckOptionViolation,
+    `new row violates check option for view "${view}"`,
+    { detail: failingRow(table, row, types) },
+  );
+}
+
 /** `Key (a, b)=(1, 2) already exists.`; `index` null is the primary key. */
 export function uniqueViolation(
   table: CatalogTable,

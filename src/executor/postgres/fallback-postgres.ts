@@ -1,3 +1,4 @@
+import type { PgError } from '../../base/index.ts';
 import {
   backendMessages,
   bindValuesMessage,
@@ -26,6 +27,8 @@ export interface FallbackResult {
   readonly fields: readonly PgliteField[];
   /** DataRow bodies. */
   readonly rows: readonly Buffer[];
+  /** What the statement failed with, after these rows. */
+  readonly error: PgError | undefined;
 }
 
 /** A PostgreSQL that computes for us; it holds our catalog and none of our rows. Throws PostgreSQL's own PgErrors. */
@@ -58,14 +61,15 @@ async function runNow(
 function readResult(response: Uint8Array): FallbackResult {
   let fields: readonly PgliteField[] = [];
   const rows: Buffer[] = [];
+  let error: PgError | undefined;
   for (const { tag, body } of backendMessages(response)) {
     if (tag === 'T') fields = readRowDescription(body);
     else if (tag === 'D') rows.push(body);
     else if (tag === 'E') {
       // Positions are those of the printed text, which the client has never seen.
       const { position: _position, internalPosition: _internal, ...report } = readReport(body);
-      throw errorOf(report);
+      error ??= errorOf(report);
     }
   }
-  return { fields, rows };
+  return { fields, rows, error };
 }

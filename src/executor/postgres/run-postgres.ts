@@ -32,7 +32,7 @@ async function* runPostgres(
   const types = query.targetList
     .filter((target) => !target.junk)
     .map((target) => pgType(target.expr.typeOid));
-  const { rows } = await execute(
+  const { rows, error } = await execute(
     query,
     context,
     types.map((type) => (type ? 1 : 0)),
@@ -56,6 +56,7 @@ async function* runPostgres(
       return row;
     });
   }
+  if (error !== undefined) throw error;
 }
 
 async function execute(

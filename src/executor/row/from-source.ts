@@ -5,7 +5,7 @@ import { compileExpr } from './compile-expr.ts';
 import { compileSelect } from './compile-select.ts';
 import type { CompiledSelect } from './compile-select.ts';
 import { cteBinding } from './cte.ts';
-import type { Frame, SlotRow } from './frame.ts';
+import type { Evaluator, Frame, SlotRow } from './frame.ts';
 import { compileTableFunction } from './table-function.ts';
 import { limitedRows } from './limits.ts';
 import { createRelationSource } from './relation-source.ts';
@@ -79,10 +79,15 @@ function valuesSource(
 ): Source {
   rte.columnTypes.forEach(typeOf);
   const lists = rte.lists.map((list) => list.map((expr) => compileExpr(expr, scope)));
+  const rowOf = (list: readonly Evaluator[], frame: Frame): SlotRow =>
+    wrap(list.map((item) => item(frame)));
   return {
     varno,
     relation: undefined,
-    rows: (frame) => lists.map((list) => wrap(list.map((item) => item(frame)))),
+    rows: (frame) => lists.map((list) => rowOf(list, frame)),
+    *each(frame) {
+      for (const list of lists) yield rowOf(list, frame);
+    },
   };
 }
 

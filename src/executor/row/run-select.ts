@@ -8,7 +8,7 @@ import type { CompiledQuery } from './compiled-query.ts';
 import type { CompiledSelect } from './compile-select.ts';
 import { createEnvironment, createFrame } from './frame.ts';
 import type { Environment, Frame, SlotRow } from './frame.ts';
-import { limitedRows, rowsPerClockLook, sliceMs } from './limits.ts';
+import { rowsPerClockLook, sliceMs, tooManyRows, workRowsMax } from './limits.ts';
 import { loadByLookup, loadRelation } from './relation-source.ts';
 import type { RelationSource } from './relation-source.ts';
 import type { Source } from './source.ts';
@@ -97,41 +97,45 @@ async function* streamRows(
   environment: Environment,
   driving?: AsyncIterable<readonly SlotRow[]>,
 ): AsyncGenerator<Row[]> {
-  if (!plan.driver) {
-    const rows = limitedRows<Row>('the result', (emit) => plan.run(undefined, environment, emit));
-    yield* batchesOf(rows);
-    return;
-  }
   const { signal } = environment.context;
   let out: Row[] = [];
-  const chain = plan.driver.start(environment, (row) => {
-    out.push(row);
-    return true;
-  });
-  const breathe = breather(environment);
-  let wanted = true;
-  const batches = driving ?? driverBatches(plan.driver.source, chain.frame, environment);
-  for await (const batch of batches) {
-    signal.throwIfAborted();
-    let count = 0;
-    for (const slot of batch) {
-      if (++count % rowsPerClockLook === 0 && breathe.due()) await breathe.turn();
-      try {
+  try {
+    if (!plan.driver) {
+      plan.run(undefined, environment, (row) => {
+        if (out.push(row) > workRowsMax) throw tooManyRows('the result');
+        return true;
+      });
+      yield* batchesOf(out);
+      return;
+    }
+    const chain = plan.driver.start(environment, (row) => {
+      out.push(row);
+      return true;
+    });
+    const breathe = breather(environment);
+    let wanted = true;
+    const batches = driving ?? driverBatches(plan.driver.source, chain.frame, environment);
+    for await (const batch of batches) {
+      signal.throwIfAborted();
+      let count = 0;
+      for (const slot of batch) {
+        if (++count % rowsPerClockLook === 0 && breathe.due()) await breathe.turn();
         wanted = chain.push(slot);
-      } catch (error) {
-        // Rows before the one that fails are an answer already.
-        yield* batchesOf(out);
-        throw error;
-      }
-      if (out.length >= batchRowsMax) {
-        yield* batchesOf(out);
-        out = [];
+        if (out.length >= batchRowsMax) {
+          const full = out;
+          out = [];
+          yield* batchesOf(full);
+        }
+        if (!wanted) break;
       }
       if (!wanted) break;
     }
-    if (!wanted) break;
+    chain.finish();
+  } catch (error) {
+    // Rows before the one that fails are an answer already.
+    if (!signal.aborted) yield* batchesOf(out);
+    throw error;
   }
-  chain.finish();
   yield* batchesOf(out);
 }
 
@@ -164,7 +168,20 @@ async function* driverBatches(
     for await (const rows of streamRows(source.subquery, environment)) {
       yield rows.map((values) => ({ values }));
     }
-  } else yield source.rows(frame);
+  } else if (source.each) yield* batchesOfEach(source.each(frame));
+  else yield source.rows(frame);
+}
+
+/** One that fails comes after those before it. */
+function* batchesOfEach(rows: Iterable<SlotRow>): Iterable<readonly SlotRow[]> {
+  const out: SlotRow[] = [];
+  try {
+    for (const row of rows) out.push(row);
+  } catch (error) {
+    yield out;
+    throw error;
+  }
+  yield out;
 }
 
 /**

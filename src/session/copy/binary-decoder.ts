@@ -22,6 +22,7 @@ export function createBinaryDecoder(
   let extensionBytes = 0;
   let line = 0;
   let lastLines = 0;
+  let completed: Row[] = [];
 
   const inRow = (): string => copyLine(relation, line);
 
@@ -99,6 +100,8 @@ export function createBinaryDecoder(
 
   function parse(bytes: Buffer, atEnd: boolean): Row[] {
     const rows: Row[] = [];
+    completed = rows;
+    lastLines = line;
     let at = 0;
     let needed = 0;
     if (state === 'header') at = readHeader(bytes, atEnd);
@@ -145,12 +148,17 @@ export function createBinaryDecoder(
   const lineOf = (index: number): number => lastLines + index + 1;
   return {
     push(bytes) {
+      completed = [];
       if (bytes.length === 0) return [];
       const ready = pending.add(bytes, true);
       return ready === undefined ? [] : parse(ready, false);
     },
     finish: () => parse(pending.takeAll(), true),
+    get completed() {
+      return completed;
+    },
     lineOf,
+    bytesOf: () => 0,
     locate: (error, index) => inContext(error, copyLine(relation, lineOf(index))) as PgError,
     skipped: 0n,
   };

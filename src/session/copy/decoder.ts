@@ -29,8 +29,12 @@ export interface CopyDecoder {
   push(bytes: Uint8Array): Row[];
   /** CopyDone: the last rows. */
   finish(): Row[];
+  /** When push or finish has thrown: the rows before the one in fault. lineOf, bytesOf and locate are theirs. */
+  readonly completed: Row[];
   /** Line (row, in binary) of the `index`th of the rows that push or finish returned last, from 1. */
   lineOf(index: number): number;
+  /** Bytes of the line of that row, without its end; 0 in binary, where PostgreSQL does not count them. */
+  bytesOf(index: number): number;
   /** `error` with the context that PostgreSQL gives an error found when storing that row: `COPY t, line 3`. */
   locate(error: PgError, index: number): PgError;
   /** Rows left out so far by ON_ERROR ignore. */

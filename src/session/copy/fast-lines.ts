@@ -20,9 +20,17 @@ export type ParseText = (column: number, text: string) => Row[number] | undefine
 export interface FastLines {
   /**
    * Appends the rows of lines that start at `start` to `rows` and returns where the first line starts that it can't
-   * take (or `end`). `end` is just after a line end; the bytes are UTF-8. Nothing of that line has been stored.
+   * take (or `end`). `end` is just after a line end; the bytes are UTF-8. Nothing of that line has been stored. `lengths` gets
+   * the bytes of each line without its end.
    */
-  read(bytes: Buffer, start: number, end: number, lineEnd: 'nl' | 'crnl', rows: Row[]): number;
+  read(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    lineEnd: 'nl' | 'crnl',
+    rows: Row[],
+    lengths: number[],
+  ): number;
 }
 
 /**
@@ -116,14 +124,16 @@ export function createFastLines(
   }
 
   return {
-    read(bytes, start, end, lineEnd, rows) {
+    read(bytes, start, end, lineEnd, rows, lengths) {
       const crnl = lineEnd === 'crnl';
+      const endBytes = crnl ? 2 : 1;
       let at = start;
       while (at < end) {
         const row: Row = [];
         const next = readLine(bytes, at, crnl, row);
         if (next < 0) break;
         rows.push(row);
+        lengths.push(next - at - endBytes);
         at = next;
       }
       return at;

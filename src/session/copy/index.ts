@@ -13,5 +13,6 @@ export { createCopyDecoder } from './decoder.ts';
 export type { CopyColumn, CopyDecoder, CopySource } from './decoder.ts';
 export { createCopyEncoder } from './encoder.ts';
 export type { CopyEncoder } from './encoder.ts';
+export { createInsertBuffers } from './insert-buffers.ts';
 export { readCopyOptions } from './options.ts';
 export type { CopyColumnNames, CopyDirection, CopyOptions } from './options.ts';

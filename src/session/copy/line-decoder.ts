@@ -74,7 +74,15 @@ export function createLineDecoder(
   let headerPending = options.header !== false;
   let done = false;
   let skipped = 0n;
+  let completed: Row[] = [];
   let lines: number[] = [];
+  let lengths: number[] = [];
+
+  function begin(): void {
+    completed = [];
+    lines = [];
+    lengths = [];
+  }
 
   function skip(column: CopyColumn, text: string | null): undefined {
     skipped++;
@@ -175,12 +183,14 @@ export function createLineDecoder(
       }
       rows.push([]);
       lines.push(reader.line);
+      lengths.push(0);
       return;
     }
     const row = convert(split(bytes, line), line);
     if (row === undefined) return;
     rows.push(row);
     lines.push(reader.line);
+    lengths.push(bytes.length);
   }
 
   /** One line by the general way, from `start`. Where the next begins, or -1 when this one is not complete. */
@@ -201,13 +211,13 @@ export function createLineDecoder(
     const { lineEnd } = reader;
     if (lineEnd !== 'nl' && lineEnd !== 'crnl') return start;
     const before = rows.length;
-    const at = fast.read(bytes, start, end, lineEnd, rows);
+    const at = fast.read(bytes, start, end, lineEnd, rows, lengths);
     for (let count = rows.length - before; count > 0; count--) lines.push(++reader.line);
     return at;
   }
 
   function parse(bytes: Buffer, atEnd: boolean): Row[] {
-    const rows: Row[] = [];
+    const rows = completed;
     const fastEnd = mayGoFast ? bytes.lastIndexOf(newline) + 1 : 0;
     // Checked as a whole, which is far cheaper than line by line; the general way finds the line in fault.
     const goFast = fastEnd > 0 && isUtf8(bytes.subarray(0, fastEnd)) && !bytes.includes(0);
@@ -230,7 +240,7 @@ export function createLineDecoder(
 
   return {
     push(bytes) {
-      lines = [];
+      begin();
       // After the end-of-copy marker whatever comes is thrown away.
       if (done) return [];
       const mayEndLine = bytes.includes(newline) || bytes.includes(carriageReturn);
@@ -238,7 +248,7 @@ export function createLineDecoder(
       return ready === undefined ? [] : parse(ready, false);
     },
     finish() {
-      lines = [];
+      begin();
       const rows = done ? [] : parse(pending.takeAll(), true);
       // Without any data there is still a header to match.
       if (headerPending) {
@@ -251,7 +261,11 @@ export function createLineDecoder(
       }
       return rows;
     },
+    get completed() {
+      return completed;
+    },
     lineOf: (index) => lines[index] ?? reader.line,
+    bytesOf: (index) => lengths[index] ?? 0,
     locate: (error, index) =>
       inContext(error, copyLine(relation, lines[index] ?? reader.line)) as PgError,
     get skipped() {

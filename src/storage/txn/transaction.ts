@@ -247,11 +247,11 @@ export function beginTransaction(
         indexRows(context, engine.runtime(table), index, userId, values, options),
       );
     },
-    async insert(table, userId, values) {
+    async insert(table, userId, values, first) {
       checkRows();
       const runtime = engine.runtime(table);
       const key = newRowKey(state, runtime, userId, values);
-      const conflict = await insertRow(state, runtime, userId, values, key);
+      const conflict = await insertRow(state, runtime, userId, values, key, first);
       if (conflict !== undefined) return { conflict };
       const row = ownRow(table, key, userId);
       await spillIfLarge(state);

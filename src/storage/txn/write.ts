@@ -54,14 +54,25 @@ export async function insertRow(
   userId: string,
   values: Row,
   key: Buffer,
+  first: readonly StoredIndex[] = [],
 ): Promise<UniqueConflict | undefined> {
   const mark = state.owner.mark();
+  if (first.length > 0) {
+    const conflict = await claimFirst(state, runtime, userId, values, key, first);
+    if (conflict !== undefined) {
+      state.owner.releaseTo(mark);
+      return conflict;
+    }
+  }
   let replaced: StoredRow | undefined;
   if (!runtime.hiddenKey) {
     const found = await claimKey(state, keyText(key), () =>
       lookForRow(state, runtime, userId, key),
     );
-    if (found.kind === 'taken') return { index: null, existing: found.row };
+    if (found.kind === 'taken') {
+      state.owner.releaseTo(mark);
+      return { index: null, existing: found.row };
+    }
     replaced = found.value;
   }
   const check = await claimIndexes(state, runtime, userId, values, key, undefined);
@@ -408,6 +419,27 @@ async function claimIndexes(
     stale.set(text, found.value);
   }
   return { stale };
+}
+
+/** Takes some of the unique keys of a new row before it is known whether its primary key is free. */
+async function claimFirst(
+  state: TransactionState,
+  runtime: TableRuntime,
+  userId: string,
+  values: Row,
+  key: Buffer,
+  indexes: readonly StoredIndex[],
+): Promise<UniqueConflict | undefined> {
+  for (const index of indexes) {
+    const entry = runtime.indexEntry(index, userId, values, rowTail(key), false);
+    if (!entry.unique) continue;
+    const text = keyText(entry.key);
+    const found = await claimKey(state, text, () =>
+      lookForEntry(state, runtime, index, userId, entry.key, text, []),
+    );
+    if (found.kind === 'taken') return { index, existing: found.row };
+  }
+  return undefined;
 }
 
 /** Locks the unique keys that a row gives back. */
