@@ -1,7 +1,9 @@
 /** Statements to typed trees, by asking PostgreSQL. */
-import type { Report } from '../base/index.ts';
+import { SqlState } from '../base/index.ts';
+import type { PgError, Report } from '../base/index.ts';
 import {
   backendMessages,
+  bindMessage,
   describeStatementMessage,
   errorOf,
   parseMessage,
@@ -77,6 +79,16 @@ export interface Analyzer {
     paramTypes: readonly number[],
     settings: SessionSettings,
   ): Analyzed | undefined;
+  /**
+   * What PostgreSQL's planner says of the statement with these parameters (text): the error of a constant that it computes.
+   * Undefined: nothing.
+   */
+  planningError(
+    text: string,
+    paramTypes: readonly number[],
+    params: readonly (string | null)[],
+    settings: SessionSettings,
+  ): Promise<PgError | undefined>;
   /** Any SQL on the mirror, as its superuser. Throws PgError. */
   catalogQuery(sql: string, params?: readonly (string | null)[]): Promise<QueryResult>;
   /** Forgets every cached statement; the catalog version does so by itself. */
@@ -126,8 +138,31 @@ export function createAnalyzer(
     return analyzed;
   }
 
+  async function planningError(
+    text: string,
+    paramTypes: readonly number[],
+    params: readonly (string | null)[],
+    settings: SessionSettings,
+  ): Promise<PgError | undefined> {
+    // Bind plans, and runs nothing.
+    const request = Buffer.concat([
+      parseMessage(text, paramTypes),
+      bindMessage(params),
+      syncMessage(),
+    ]);
+    for (const { tag, body } of backendMessages(
+      await current().protocol(request, relevantOf(settings)),
+    )) {
+      if (tag !== 'E') continue;
+      const error = errorOf(readReport(body));
+      return notOfPlanning.has(error.code) ? undefined : error;
+    }
+    return undefined;
+  }
+
   return {
     analyze,
+    planningError,
     cached: (text, paramTypes, settings) => {
       dropStale();
       return cache.get(keyOf(text, paramTypes, relevantOf(settings)));
@@ -136,6 +171,12 @@ export function createAnalyzer(
     clearCache: () => cache.clear(),
   };
 }
+
+/** Of what Bind looks at beyond the plan; pgtide asks these questions itself. */
+const notOfPlanning: ReadonlySet<string> = new Set([
+  SqlState.insufficientPrivilege,
+  SqlState.readOnlySqlTransaction,
+]);
 
 function relevantOf(settings: SessionSettings): SessionSettings {
   const relevant = new Map<string, string>();

@@ -22,6 +22,7 @@ export {
 export type { BackendMessage, PgliteField, TransactionStatus } from './backend-messages.ts';
 export { PgliteDirectoryError } from './directory.ts';
 export {
+  bindMessage,
   bindValuesMessage,
   describePortalMessage,
   describeStatementMessage,

@@ -4,6 +4,7 @@ import { withEnumLabels } from '../catalog/enum-constants.ts';
 import type { CatalogSnapshot, VirtualRelation } from '../catalog/types.ts';
 import { SystemColumn } from './nodes.ts';
 import { coerceSetOperands } from './coerce-set-operations.ts';
+import { withoutUnusedColumns } from './unused-columns.ts';
 import { allQueries, resolveVar, transformQueries, walk } from './walk.ts';
 import { Oid } from '../types/oid.ts';
 
@@ -29,7 +30,7 @@ function systemColumnCall(
 
 /**
  * PostgreSQL's tree with what is pgtide's in place. Constants of enum types are their labels. Operands of set operations get the casts
- * that they miss; computed relations (`system.jobs`) become rows in memory; `_seq(m)`,
+ * that they miss; columns that nobody reads are gone; computed relations (`system.jobs`) become rows in memory; `_seq(m)`,
  * which is how PostgreSQL resolves `m._seq`, becomes a Var. Naming one on anything but a stored table that has it is 42703, as for any column that is not there.
  */
 export function normalizeQuery(analyzed: Query, catalog: CatalogSnapshot): Query {
@@ -79,8 +80,10 @@ export function normalizeQuery(analyzed: Query, catalog: CatalogSnapshot): Query
       }
     }
   }
-  if (replacements.size === 0) return query;
-  return replace(query, replacements);
+  return withoutUnusedColumns(
+    replacements.size === 0 ? query : replace(query, replacements),
+    catalog,
+  );
 }
 
 /** Source name of the session's cursors: what pg_cursors reads. */

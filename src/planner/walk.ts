@@ -82,7 +82,7 @@ const notExpressions: ReadonlySet<string> = new Set([
   'withCheck',
 ]);
 
-function isExpr(node: Node): boolean {
+export function isExpr(node: Node): boolean {
   return typeof node.kind === 'string' && !notExpressions.has(node.kind);
 }
 

@@ -7,6 +7,7 @@ import type { ScanReport } from '../executor/types.ts';
 import { lockClause } from '../planner/locking-rules.ts';
 import type { LockRows, SelectPlan } from '../planner/nodes.ts';
 import type { UtilityStatement } from '../sql/index.ts';
+import { requireConstants } from './constants.ts';
 import { createExecution } from './context.ts';
 import type { Planned } from './planned.ts';
 import { prepareStatement } from './prepare.ts';
@@ -57,6 +58,7 @@ export async function explain(
   if (inner.class !== 'query') throw notSupported(`EXPLAIN of ${inner.tag}`);
   const prepared = await prepareStatement(session, '', inner, []);
   const planned = await lockedPlan(session, prepared);
+  await requireConstants(session, prepared, executionOf(session, prepared, input));
   const lines = isOn(statement, 'analyze')
     ? await analyzed(session, prepared, planned, input)
     : describe(session, planned, executionOf(session, prepared, input));

@@ -10,6 +10,7 @@ import { collectPlan, runPlan, runPlanSync } from '../executor/run-plan.ts';
 import { Oid } from '../types/oid.ts';
 import type { Row, Value } from '../types/value.ts';
 import type { RawParameters } from './bind-params.ts';
+import { constantsHold, errorToTell, requireConstants } from './constants.ts';
 import { createExecution } from './context.ts';
 import { requireLabels } from './enum-input.ts';
 import { lockTables, lockTablesNow, tablesAreFree, tableUses } from './lock-tables.ts';
@@ -82,6 +83,7 @@ export function runQueryNow(
   if (!(transaction.inBlock ? lockTablesNow(session, uses) : tablesAreFree(session, uses)))
     return undefined;
   const execution = executionOf(session, prepared, input);
+  if (!constantsHold(session, prepared, execution)) return undefined;
   const rows = runPlanSync(plan, execution);
   if (rows === undefined) return undefined;
   execution.transaction.endStatement();
@@ -106,10 +108,18 @@ export function startDmlNow(
   session.transaction.takesSnapshot();
   if (!lockTablesNow(session, tableUses(planned, session.transaction.catalog))) return undefined;
   const execution = executionOf(session, prepared, input);
-  const result =
-    plan.kind === 'insert' ? startInsert(plan, execution) : startUpdate(plan, execution);
+  if (!constantsHold(session, prepared, execution)) return undefined;
+  const failed = async (error: unknown): Promise<never> => {
+    throw await errorToTell(session, prepared, execution, error);
+  };
+  let result: DmlResult | Promise<DmlResult>;
+  try {
+    result = plan.kind === 'insert' ? startInsert(plan, execution) : startUpdate(plan, execution);
+  } catch (error) {
+    return failed(error);
+  }
   return result instanceof Promise
-    ? result.then((done) => dmlResult(prepared, plan.kind, done))
+    ? result.then((done) => dmlResult(prepared, plan.kind, done), failed)
     : dmlResult(prepared, plan.kind, result);
 }
 
@@ -141,11 +151,17 @@ export async function runQuery(
     case 'select': {
       refuseRowLocks(session, planned.plan);
       const run = executionOf(session, prepared, input);
+      await requireConstants(session, prepared, run);
       return { kind: 'rows', fields, batches: runPlan(planned.plan, run), tag: selectTag };
     }
     case 'dml': {
-      const result = await runDml(planned.plan, executionOf(session, prepared, input));
-      return dmlResult(prepared, planned.plan.kind, result);
+      const run = executionOf(session, prepared, input);
+      await requireConstants(session, prepared, run);
+      try {
+        return dmlResult(prepared, planned.plan.kind, await runDml(planned.plan, run));
+      } catch (error) {
+        throw await errorToTell(session, prepared, run, error);
+      }
     }
     case 'verbatim': {
       const { engine } = session;

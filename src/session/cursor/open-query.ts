@@ -9,6 +9,7 @@ import type { CursorTarget } from '../../planner/cursor-query.ts';
 import type { SelectPlan } from '../../planner/nodes.ts';
 import { planSelect } from '../../planner/plan-select.ts';
 import type { Row } from '../../types/value.ts';
+import { requireConstants } from '../constants.ts';
 import { decodeRows } from '../decode-rows.ts';
 import type { Planned } from '../planned.ts';
 import type { QueryInput } from '../run-query.ts';
@@ -75,7 +76,9 @@ export async function openQuery(
     return { feed: feedOfRows(rows), guard, backward, targets, locked };
   }
   refuseRowLocks(session, plan);
-  const run = streaming({ ...executionOf(session, prepared, input), signal }, plan, targets);
+  const execution = executionOf(session, prepared, input);
+  await requireConstants(session, prepared, execution);
+  const run = streaming({ ...execution, signal }, plan, targets);
   const feed = feedOfPlan(plan, run);
   try {
     // The first rows fix the snapshot: later statements of the transaction have their own.

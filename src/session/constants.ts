@@ -1,0 +1,156 @@
+/** Constants that fail: PostgreSQL computes them while it plans, so that they are an error where no row comes, too. */
+import { PgError, assert } from '../base/index.ts';
+import type { Analyzed, Query } from '../analyzer/tree.ts';
+import type { Execution } from '../executor/run-plan.ts';
+import { constantParts, selectOfConstants } from '../planner/constants.ts';
+import { normalizeQuery } from '../planner/normalize.ts';
+import { pgType } from '../types/registry.ts';
+import type { TypeContext } from '../types/type.ts';
+import type { Value } from '../types/value.ts';
+import { withMirror } from './mirror-access.ts';
+import type { Prepared, SessionState } from './state.ts';
+
+/** What there is to find out about an analyzed statement. */
+interface Constants {
+  /** Of constants alone: whether they have been computed without an error. Undefined: not tried yet. */
+  fixedHold: boolean | undefined;
+  readonly fixed: Query | undefined;
+  /** With parameters: computed for each execution. */
+  readonly bound: Query | undefined;
+  /** Something that the row executor can't compute, of constants or with parameters. */
+  readonly fixedUnknown: boolean;
+  readonly boundUnknown: boolean;
+  readonly runFirst: boolean;
+  /** Without parameters: what PostgreSQL has said. Undefined: not asked yet. */
+  answer: { readonly error: PgError | undefined } | undefined;
+}
+
+const none = 'none';
+const known = new WeakMap<Analyzed, { version: number; constants: Constants | typeof none }>();
+
+function constantsOf(session: SessionState, analyzed: Analyzed): Constants | undefined {
+  const { catalog } = session.transaction;
+  let found = known.get(analyzed);
+  if (found?.version !== catalog.version) {
+    found = { version: catalog.version, constants: findConstants(session, analyzed) ?? none };
+    known.set(analyzed, found);
+  }
+  return found.constants === none ? undefined : found.constants;
+}
+
+function findConstants(session: SessionState, analyzed: Analyzed): Constants | undefined {
+  const { catalog } = session.transaction;
+  const { support } = session.engine;
+  const [query] = analyzed.queries;
+  if (query === undefined) return undefined;
+  const parts = constantParts(normalizeQuery(query, catalog), catalog);
+  if (parts === undefined) return undefined;
+  const { fixed, bound, opaque, runFirst } = parts;
+  const computable = (all: typeof fixed): typeof fixed =>
+    all.filter((expr) => support.row(selectOfConstants([expr]), catalog) === undefined);
+  const computed = { fixed: computable(fixed), bound: computable(bound) };
+  const queryOf = (all: typeof fixed): Query | undefined =>
+    all.length === 0 ? undefined : selectOfConstants(all);
+  const hasParams = analyzed.paramTypes.length > 0;
+  return {
+    fixedHold: undefined,
+    fixed: queryOf(computed.fixed),
+    bound: queryOf(computed.bound),
+    fixedUnknown: computed.fixed.length < fixed.length || (opaque && !hasParams),
+    boundUnknown: computed.bound.length < bound.length || (opaque && hasParams),
+    runFirst,
+    answer: undefined,
+  };
+}
+
+/** Whether the expressions can be computed, by our own means and at once. */
+function holds(query: Query | undefined, execution: Execution): boolean {
+  if (query === undefined) return true;
+  const { executors, ...context } = execution;
+  try {
+    executors.rowSync(query, { ...context, scans: new Map(), sources: new Map() });
+    return true;
+  } catch (error) {
+    if (error instanceof PgError) return false;
+    throw error;
+  }
+}
+
+function surelyHold(constants: Constants, execution: Execution): boolean {
+  if (constants.fixedUnknown || constants.boundUnknown) return false;
+  constants.fixedHold ??= holds(constants.fixed, execution);
+  return constants.fixedHold && holds(constants.bound, execution);
+}
+
+/** Whether no constant of the statement can be an error, found out within the tick; false: requireConstants tells. */
+export function constantsHold(
+  session: SessionState,
+  prepared: Prepared,
+  execution: Execution,
+): boolean {
+  const analyzed = prepared.plan?.analyzed;
+  const constants = analyzed && constantsOf(session, analyzed);
+  if (constants === undefined || constants.runFirst) return true;
+  if (constants.answer !== undefined) return constants.answer.error === undefined;
+  return surelyHold(constants, execution);
+}
+
+/** @throws the error that PostgreSQL's planner meets in a constant */
+export async function requireConstants(
+  session: SessionState,
+  prepared: Prepared,
+  execution: Execution,
+): Promise<void> {
+  if (!constantsHold(session, prepared, execution)) await askPostgres(session, prepared, execution);
+}
+
+/**
+ * A statement that computes its constants first of all is not asked about before. It has failed with `error`; returned is what to
+ * tell, which is that of a constant, though an earlier row be wrong in another way.
+ */
+export async function errorToTell(
+  session: SessionState,
+  prepared: Prepared,
+  execution: Execution,
+  error: unknown,
+): Promise<unknown> {
+  const analyzed = prepared.plan?.analyzed;
+  if (!(error instanceof PgError) || session.signal.aborted || analyzed === undefined) return error;
+  const constants = constantsOf(session, analyzed);
+  if (constants?.runFirst !== true || surelyHold(constants, execution)) return error;
+  try {
+    await askPostgres(session, prepared, execution);
+    return error;
+  } catch (own) {
+    return own;
+  }
+}
+
+async function askPostgres(
+  session: SessionState,
+  prepared: Prepared,
+  execution: Execution,
+): Promise<void> {
+  const analyzed = prepared.plan?.analyzed;
+  const constants = analyzed && constantsOf(session, analyzed);
+  let answer = constants?.answer;
+  if (answer === undefined) {
+    const { params, paramTypes } = execution;
+    const { engine, settings } = session;
+    const texts = params.map((value, i) => textOf(value, paramTypes[i]!, settings.types));
+    const error = await withMirror(session, () =>
+      engine.analyzer.planningError(prepared.text, paramTypes, texts, settings.forPostgres),
+    );
+    answer = { error };
+    if (params.length === 0 && constants !== undefined) constants.answer = answer;
+  }
+  if (answer.error !== undefined) throw answer.error;
+}
+
+function textOf(value: Value, typeOid: number, context: TypeContext): string | null {
+  if (value === null) return null;
+  const type = pgType(typeOid);
+  if (type !== undefined) return type.format(value, context);
+  assert(typeof value === 'string', 'of types that are not ours a value is PostgreSQL’s text');
+  return value;
+}
