@@ -50,8 +50,10 @@ export interface FlushHost {
   readonly duckdb: Duckdb;
   readonly faults: Faults;
   target(userId: string): Promise<FileTarget>;
-  /** Entries read so far. */
-  onProgress(read: number): void;
+  /** Entries read so far, and the last one's key. */
+  onProgress(read: number, key: Uint8Array): void;
+  /** The files of so many of them are there. */
+  onWritten(read: number): void;
   /** There are rows that stay hot. */
   onLeftBehind(): void;
   canceled(): boolean;
@@ -89,7 +91,8 @@ export async function* flushFiles(work: FlushWork, host: FlushHost): AsyncGenera
   const runtime = tableRuntime(table);
   const userOf = userIds(runtime, { kind: 'all' });
   const ofTable = readTableRecord(source.get, table.tableId);
-  const stages = stagesOf(table, host);
+  let read = 0;
+  const stages = stagesOf(table, host, () => read);
 
   let scope: OpenScope | undefined;
   let movedUpTo = 0;
@@ -97,7 +100,6 @@ export async function* flushFiles(work: FlushWork, host: FlushHost): AsyncGenera
   /** Whether the stage's open file is the scope's. */
   let inFile = false;
   const closed: OpenScope[] = [];
-  let read = 0;
 
   const closeScope = (): void => {
     if (scope !== undefined) closed.push(scope);
@@ -160,7 +162,7 @@ export async function* flushFiles(work: FlushWork, host: FlushHost): AsyncGenera
           }
         }
         read += entries.length;
-        host.onProgress(read);
+        host.onProgress(read, entries.at(-1)![0]);
       }
     }
     closeScope();
@@ -172,7 +174,11 @@ export async function* flushFiles(work: FlushWork, host: FlushHost): AsyncGenera
 }
 
 /** The stages of a flush: one fills while the files of the one before are written, no more. */
-function stagesOf(table: StoredTable, { duckdb, faults, target }: FlushHost) {
+function stagesOf(
+  table: StoredTable,
+  { duckdb, faults, target, onWritten }: FlushHost,
+  entriesRead: () => number,
+) {
   let open: Stage | undefined;
   let made = Promise.withResolvers<readonly (FinishedFile | undefined)[]>();
   let finishing: Promise<unknown> = Promise.resolve();
@@ -189,6 +195,11 @@ function stagesOf(table: StoredTable, { duckdb, faults, target }: FlushHost) {
     const files = open.finish(target);
     open = undefined;
     files.then(made.resolve, made.reject);
+    const upTo = entriesRead();
+    void files.then(
+      () => onWritten(upTo),
+      () => undefined,
+    );
     finishing = files;
     files.catch(() => undefined);
     made = Promise.withResolvers();

@@ -12,6 +12,7 @@ import type { Reader } from '../txn/reader.ts';
 import type { FlushWork, FlushedScope } from './flush-files.ts';
 import { flushParts, partedBytesDefault, together } from './flush-parts.ts';
 import { flushFiles } from './flush-files.ts';
+import { flushProgress } from './flush-progress.ts';
 import type { FlushThread } from './flush-thread.ts';
 import { flushThread } from './flush-thread.ts';
 
@@ -31,7 +32,7 @@ export interface FlushFilesOptions {
   /** Whose rows; undefined: everyone's. */
   readonly userIds: readonly string[] | undefined;
   readonly signal: AbortSignal | undefined;
-  onProgress(read: number): void;
+  onProgress?(fraction: number): void;
   onLeftBehind(): void;
   /** A file is about to be written. */
   onTarget(target: FileTarget): void;
@@ -98,7 +99,7 @@ export function flushHost(
           ? await flushParts(store, runtime, ranges, partedBytes ?? partedBytesDefault)
           : [ranges];
         const failed = new AbortController();
-        const read = parts.map(() => 0);
+        const progress = flushProgress(store, parts, (fraction) => onProgress?.(fraction));
         const scopes = parts.map((part, i) => {
           threads[i] ??= flushThread({
             folder,
@@ -108,21 +109,24 @@ export function flushHost(
           const host = {
             faults,
             target,
-            onProgress(rows: number) {
-              read[i] = rows;
-              onProgress(read.reduce((sum, each) => sum + each, 0));
-            },
+            onProgress: (read: number, key: Uint8Array) => progress.read(i, read, key),
+            onWritten: (read: number) => progress.written(i, read),
             onLeftBehind,
             signal: AbortSignal.any([stop, failed.signal]),
           };
           return threads[i].flush({ ...work, ranges: part, readRows: threadReadRows }, host);
         });
         const isCut = parts.length > 1 && table.kind !== 'user';
-        yield* together(scopes, isCut, () => failed.abort());
+        try {
+          yield* together(scopes, isCut, () => failed.abort());
+        } finally {
+          progress.end();
+        }
         return;
       }
       const snapshot = reader.hot();
-      yield* flushFiles(work, {
+      const progress = flushProgress(store, [ranges], (fraction) => onProgress?.(fraction));
+      const files = flushFiles(work, {
         source: {
           scan: (from, to) => store.scan({ from, to, snapshot }),
           get: reader.get,
@@ -130,10 +134,16 @@ export function flushHost(
         duckdb: await duckdb.open(),
         faults,
         target: (userId) => Promise.resolve(target(userId)),
-        onProgress,
+        onProgress: (read, key) => progress.read(0, read, key),
+        onWritten: (read) => progress.written(0, read),
         onLeftBehind,
         canceled: () => stop.aborted,
       });
+      try {
+        yield* files;
+      } finally {
+        progress.end();
+      }
     },
     async close() {
       await Promise.all(threads.map((thread) => thread.close()));

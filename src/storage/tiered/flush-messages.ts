@@ -24,7 +24,8 @@ export type FromFlushThread =
   | { readonly kind: 'opened'; readonly error: SentError | undefined }
   | { readonly kind: 'closed' }
   | { readonly kind: 'scope'; readonly scope: FlushedScope }
-  | { readonly kind: 'progress'; readonly read: number }
+  | { readonly kind: 'progress'; readonly read: number; readonly key: Uint8Array }
+  | { readonly kind: 'written'; readonly read: number }
   | { readonly kind: 'left behind' }
   | { readonly kind: 'target'; readonly call: number; readonly userId: string }
   | { readonly kind: 'fault'; readonly call: number; readonly step: string }

@@ -61,7 +61,8 @@ function endOf(error: unknown): Error {
 export interface FlushThreadHost {
   readonly faults: Faults;
   target(userId: string): FileTarget;
-  onProgress(read: number): void;
+  onProgress(read: number, key: Uint8Array): void;
+  onWritten(read: number): void;
   onLeftBehind(): void;
   /** Ends the flush with 57014. */
   readonly signal: AbortSignal;
@@ -150,7 +151,10 @@ export function flushThread(data: FlushThreadData): FlushThread {
           wake();
           break;
         case 'progress':
-          host.onProgress(message.read);
+          host.onProgress(message.read, message.key);
+          break;
+        case 'written':
+          host.onWritten(message.read);
           break;
         case 'left behind':
           host.onLeftBehind();

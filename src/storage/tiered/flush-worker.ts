@@ -106,7 +106,9 @@ async function flush(work: FlushWork, asksFaults: boolean): Promise<void> {
         assert(target !== undefined, 'a target is what was asked for');
         return target;
       },
-      onProgress: (read) => say({ kind: 'progress', read }),
+      // A copy: the buffer that the key is in would be sent as a whole.
+      onProgress: (read, key) => say({ kind: 'progress', read, key: new Uint8Array(key) }),
+      onWritten: (read) => say({ kind: 'written', read }),
       onLeftBehind: () => say({ kind: 'left behind' }),
       canceled: () => canceled,
     });

@@ -17,8 +17,6 @@ import { removeMoved } from './remove-moved.ts';
 
 /** Scopes whose files are listed by one commit. */
 const scopesPerCommit = 64;
-/** Half of the progress is told when so many entries have been read: how many there are is not known. */
-const progressRows = 1_000_000;
 
 interface FlushOptions {
   /** Whose rows; undefined: everyone's. */
@@ -83,7 +81,7 @@ export async function flushTable(
     const rows = flushing.files(reader, runtime, place, watermark, {
       userIds: chosen === undefined ? undefined : [...chosen],
       signal: options.signal,
-      onProgress: (read) => options.onProgress?.(1 - 1 / (1 + read / progressRows)),
+      onProgress: (fraction) => options.onProgress?.(fraction),
       onLeftBehind: () => {
         leftBehind = true;
       },
