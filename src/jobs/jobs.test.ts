@@ -265,6 +265,19 @@ describe('after a stop', () => {
     });
   });
 
+  test('a job that is tried until it succeeds ends when its table is gone', async () => {
+    const transaction = toy.storage.begin();
+    const move = jobs.record(transaction, 'move', { table });
+    await transaction.commit({ sync: true });
+    const next = await open();
+    next.resume(() => undefined);
+    await until(() => next.list().find((job) => job.jobId === move.jobId)?.status === 'failed');
+    expect(stored(move.jobId)).toMatchObject({
+      attempts: 0,
+      errorMessage: 'table "public.messages" does not exist any more',
+    });
+  });
+
   test('a graceful stop interrupts jobs and leaves them to the next start', async () => {
     await jobs.close();
     expect(toy.flushes[0]!.signal!.aborted).toBe(true);

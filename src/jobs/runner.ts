@@ -70,6 +70,12 @@ export function createRunner(options: RunnerOptions): Runner {
     }
   }
 
+  /** What it would work on was dropped: trying again is of no use. */
+  function isOver({ jobType, tableId }: JobRecord): boolean {
+    if (handlers[jobType].withoutTable === true || tableId === null) return false;
+    return tableById !== undefined && tableById(tableId) === undefined;
+  }
+
   function tableOf(job: JobRecord, given: StoredTable | undefined): StoredTable | undefined {
     const { tableId, namespace, tableName, jobType } = job;
     const table =
@@ -170,7 +176,7 @@ export function createRunner(options: RunnerOptions): Runner {
         }
         const { message } = reportOf(error);
         const latest = history.get(jobId) ?? queued;
-        if (cancelled.aborted || failures >= attemptsMax) {
+        if (cancelled.aborted || failures >= attemptsMax || isOver(job)) {
           const status = cancelled.aborted ? 'cancelled' : 'failed';
           await saveEnd({ ...latest, status, finishedAt: clock.now(), errorMessage: message });
           if (status === 'cancelled') log.info(fields, `${jobName(job)} was cancelled`);

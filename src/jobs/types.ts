@@ -88,7 +88,7 @@ export interface JobHandler {
   run(context: JobContext): Promise<JobOutcome>;
   /** It runs though its table is dropped, or has none; the others fail with 42P01 then. */
   readonly withoutTable?: boolean;
-  /** How often it is tried in all before a failure is final. Default: once. */
+  /** How often it is tried in all before a failure is final; once its table is dropped, each is. Default: once. */
   readonly attemptsMax?: number;
   /** It can't be cancelled, as something would be left half done for good. */
   readonly mustComplete?: boolean;

@@ -39,7 +39,10 @@ export interface Places {
   forTable(table: StoredTable): Promise<FilePlace>;
   /** Removes a file, unless it belongs to another data folder; whether it is there does not matter. */
   remove(file: FilePosition): Promise<void>;
-  /** Removes a folder that is empty and below a root; false: it stays. */
+  /**
+   * Removes a folder that is empty and below a root; false: it stays, as it is not empty. True also when it is not there. Throws what
+   * removing a folder throws.
+   */
   removeFolder(folder: string): Promise<boolean>;
   /** The same from the one given upwards. */
   removeEmptyFolders(folder: string): Promise<void>;
@@ -70,10 +73,15 @@ export function createPlaces(coldRoot: string): Places {
   const removeFolder = async (folder: string): Promise<boolean> => {
     const roots = [coldRoot, ...[...locations.values()].map(({ root }) => root)];
     if (!roots.some((root) => folder !== root && isWithin(folder, root))) return false;
-    return rmdir(folder).then(
-      () => true,
-      () => false,
-    );
+    try {
+      await rmdir(folder);
+      return true;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return true;
+      if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+      throw error;
+    }
   };
 
   return {

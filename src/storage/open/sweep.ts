@@ -52,19 +52,33 @@ async function sweepCold(
             `the hot store is empty, though there is file "${relative(coldRoot, path)}" of the cold tier`,
             { severity: 'FATAL', hint: 'Restore the data folder from a backup.' },
           );
-        try {
-          await rm(path, { force: true });
-          swept++;
-        } catch (error) {
-          // It is in nobody's way; the next start tries again.
-          engine.log.warn({ err: error }, `orphan file "${path}" could not be removed`);
-        }
+        if (await removeOrphan(engine, path)) swept++;
       }
     }
-    await engine.places.removeFolder(folder);
+    await removeIfEmpty(engine, folder);
   };
   await visit(coldRoot);
   return swept;
+}
+
+async function removeOrphan(engine: Engine, path: string): Promise<boolean> {
+  try {
+    await rm(path, { force: true });
+    return true;
+  } catch (error) {
+    // It is in nobody's way; the next start tries again.
+    engine.log.warn({ err: error }, `orphan file "${path}" could not be removed`);
+    return false;
+  }
+}
+
+async function removeIfEmpty(engine: Engine, folder: string): Promise<boolean> {
+  try {
+    return await engine.places.removeFolder(folder);
+  } catch (error) {
+    engine.log.warn({ err: error }, `empty folder "${folder}" could not be removed`);
+    return false;
+  }
 }
 
 /**
@@ -94,12 +108,12 @@ async function sweepLocation(
           if (!pattern.ofUser) break;
         }
       } else if (isOurFile(entry.name, tag) && !listed.has(path)) {
-        await rm(path, { force: true });
+        if (!(await removeOrphan(engine, path))) continue;
         swept++;
         changed = true;
       }
     }
-    return (telling || changed) && (await engine.places.removeFolder(folder));
+    return (telling || changed) && (await removeIfEmpty(engine, folder));
   };
   await visit(root, folders.map(folderPattern), false);
   return swept;

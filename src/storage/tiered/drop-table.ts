@@ -20,14 +20,16 @@ export interface DropResult {
   readonly bytes: number;
 }
 
+/** What could not be removed. */
 interface Failures {
-  count: number;
+  files: number;
+  readonly folders: Set<string>;
   first: { readonly path: string; readonly error: NodeJS.ErrnoException } | undefined;
 }
 
 /**
- * Removes everything that is kept under a table's id. A file's manifest entry goes after the file, so that a repetition finds
- * what is left. Goes on past files that can't be removed.
+ * Removes everything that is kept under a table's id. A file's manifest entry goes after the file and its folder, so that a repetition
+ * finds what is left. Goes on past files and folders that can't be removed.
  * @throws 58030 naming the first of them, once all the rest is gone
  */
 export async function dropTable(
@@ -37,31 +39,43 @@ export async function dropTable(
 ): Promise<DropResult> {
   await engine.faults('drop: before files');
   const known = await countFiles(engine, tableId);
-  const failures: Failures = { count: 0, first: undefined };
+  const failures: Failures = { files: 0, folders: new Set(), first: undefined };
   const removed = { files: 0, bytes: 0 };
   // A backup reads files of its own time; all other readers of the table have ended.
   await engine.files.unpinned();
-  await removeStep(engine, engine.files.condemnedOf(tableId), failures);
+  const condemned = engine.files.condemnedOf(tableId);
+  engine.files.removed(await removeStep(engine, condemned, failures));
   for await (const entries of listed(engine, tableId)) {
     const gone = await removeStep(engine, entries, failures);
     removed.files += gone.length;
     for (const { bytes } of gone) removed.bytes += bytes;
-    onProgress((filesShare * (removed.files + failures.count)) / Math.max(1, known));
+    onProgress((filesShare * (removed.files + failures.files)) / Math.max(1, known));
   }
   await engine.faults('drop: files removed');
   for (const keyspace of tableKeyspaces) {
     const ofFiles = keyspace === Keyspace.manifest || keyspace === Keyspace.bloom;
-    if (ofFiles && failures.count > 0) continue;
+    if (ofFiles && failures.first !== undefined) continue;
     await removeWhere(engine, tablePrefix(keyspace, tableId), () => true);
   }
   await forgetBulks(engine, tableId);
-  const { count, first } = failures;
+  const { first } = failures;
   if (first === undefined) return removed;
   throw new PgError(
     SqlState.ioError,
-    `could not remove ${count} file${count === 1 ? '' : 's'} of dropped table "${namespace}.${name}": ${first.error.code ?? ''} ${first.path}`,
+    `could not remove ${leftOver(failures)} of dropped table "${namespace}.${name}": ${first.error.code ?? ''} ${first.path}`,
     { hint: 'It is tried again until it succeeds.' },
   );
+}
+
+function leftOver({ files, folders }: Failures): string {
+  const counts = [
+    [files, 'file'],
+    [folders.size, 'folder'],
+  ] as const;
+  return counts
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `${count} ${what}${count === 1 ? '' : 's'}`)
+    .join(' and ');
 }
 
 async function countFiles(engine: Engine, tableId: number): Promise<number> {
@@ -93,29 +107,23 @@ async function* listed(engine: Engine, tableId: number): AsyncGenerator<readonly
   }
 }
 
-/** Removes some files, then their folders that are empty by now, then their entries; returns those that are gone. */
+/** Removes some files, then their folders that are empty by now, then the entries of those that are gone with their folders, which it returns. */
 async function removeStep<File extends CondemnedFile>(
   engine: Engine,
   entries: readonly File[],
   failures: Failures,
 ): Promise<File[]> {
   const outcomes = await Promise.allSettled(entries.map((entry) => engine.places.remove(entry)));
-  const gone = entries.filter((entry, i) => {
+  const folderOf = (entry: File): string => dirname(engine.cold.path(entry));
+  const removed = entries.filter((entry, i) => {
     const outcome = outcomes[i]!;
     if (outcome.status === 'fulfilled') return true;
-    failures.count++;
+    failures.files++;
     failures.first ??= { path: entry.path, error: outcome.reason as NodeJS.ErrnoException };
     return false;
   });
-  const folders = new Set(gone.map((entry) => dirname(engine.cold.path(entry))));
-  // One folder for each user, then what is above them once.
-  const emptied = await Promise.all(
-    [...folders].map((folder) => engine.places.removeFolder(folder)),
-  );
-  const parents = new Set(
-    [...folders].flatMap((folder, i) => (emptied[i] === true ? [dirname(folder)] : [])),
-  );
-  for (const parent of parents) await engine.places.removeEmptyFolders(parent);
+  const kept = await removeFolders(engine, new Set(removed.map(folderOf)), failures);
+  const gone = removed.filter((entry) => !kept.has(folderOf(entry)));
   await engine.sequencer.submit({
     sync: false,
     takesSeq: false,
@@ -127,6 +135,41 @@ async function removeStep<File extends CondemnedFile>(
     },
   });
   return gone;
+}
+
+/** Removes folders that are empty, then what is above them; returns those of the given ones that are not done with. */
+async function removeFolders(
+  engine: Engine,
+  folders: ReadonlySet<string>,
+  failures: Failures,
+): Promise<ReadonlySet<string>> {
+  const { places } = engine;
+  const kept = new Set<string>();
+  const parents = new Map<string, string[]>();
+  const failed = (folder: string, below: readonly string[], error: unknown): void => {
+    for (const one of below) kept.add(one);
+    failures.folders.add(folder);
+    failures.first ??= { path: folder, error: error as NodeJS.ErrnoException };
+  };
+  const remove = async (folder: string): Promise<void> => {
+    try {
+      if (!(await places.removeFolder(folder))) return;
+      const parent = dirname(folder);
+      parents.set(parent, [...(parents.get(parent) ?? []), folder]);
+    } catch (error) {
+      failed(folder, [folder], error);
+    }
+  };
+  // One folder for each user, then what is above them once.
+  await Promise.all([...folders].map(remove));
+  for (const [parent, below] of parents) {
+    try {
+      await places.removeEmptyFolders(parent);
+    } catch (error) {
+      failed(parent, below, error);
+    }
+  }
+  return kept;
 }
 
 /** Bulk transactions need their record no more for rows of this table. */

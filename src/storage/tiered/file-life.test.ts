@@ -10,22 +10,33 @@ const ids = { tableId: 7, userId: '', fileId: 1 };
 let root = '';
 let life: FileLife;
 let warnings: string[] = [];
+let told: string[] = [];
 let working: Promise<void>[] = [];
+let timers: { ms: number; then: () => void }[] = [];
+let closing = new AbortController();
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'pgtide-files-'));
   warnings = [];
+  told = [];
   working = [];
+  timers = [];
+  closing = new AbortController();
   life = createFileLife(
     createPlaces(root),
     {
-      info: () => undefined,
+      info: (_, message) => void told.push(message),
       warn: (_, message) => void warnings.push(message),
       error: () => undefined,
     },
     async (_, work) => await work(),
     (work) => void working.push(work),
-    new AbortController().signal,
+    closing.signal,
+    (ms, then) => {
+      const timer = { ms, then };
+      timers.push(timer);
+      return () => void timers.splice(timers.indexOf(timer), 1);
+    },
   );
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
@@ -86,7 +97,9 @@ describe('a condemned file', () => {
   test('that can not be removed is named, and tried again', async () => {
     mkdirSync(join(root, 'a/1/child'), { recursive: true });
     await life.condemn([{ ...ids, path: 'a/1' }, file('a/2')]);
-    expect(warnings).toEqual(['could not remove file "a/1"']);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^could not remove file "a\/1", which is tried again: .*EISDIR/),
+    ]);
     expect(there('a/2')).toBe(false);
     expect(await life.retry()).toMatchObject([{ path: 'a/1' }]);
     expect(warnings.length).toBe(1);
@@ -95,6 +108,41 @@ describe('a condemned file', () => {
     chmodSync(join(root, 'a/1'), 0o444);
     expect(await life.retry()).toEqual([]);
     expect(there('a/1')).toBe(false);
+  });
+
+  test('that can not be removed is tried again by itself, each time later', async () => {
+    mkdirSync(join(root, 'a/1/child'), { recursive: true });
+    const fire = async (): Promise<number> => {
+      const { ms, then } = timers.shift()!;
+      then();
+      await Promise.all(working);
+      return ms;
+    };
+    await life.condemn([{ ...ids, path: 'a/1' }]);
+    const waits: number[] = [];
+    for (let i = 0; i < 8; i++) waits.push(await fire());
+    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+    expect([warnings.length, timers.length]).toEqual([1, 1]);
+    rmSync(join(root, 'a/1'), { recursive: true });
+    file('a/1');
+    await fire();
+    expect([there('a'), timers.length]).toEqual([false, 0]);
+    expect(told).toEqual(['file "a/1" has been removed now']);
+    // The next trouble begins anew.
+    mkdirSync(join(root, 'b/1/child'), { recursive: true });
+    await life.condemn([{ ...ids, path: 'b/1' }]);
+    expect(timers.map(({ ms }) => ms)).toEqual([1000]);
+    closing.abort();
+    expect(timers).toEqual([]);
+  });
+
+  test('that someone else has removed is forgotten', async () => {
+    mkdirSync(join(root, 'a/1/child'), { recursive: true });
+    const one = { ...ids, path: 'a/1' };
+    await life.condemn([one]);
+    life.removed([one]);
+    expect(life.condemnedOf(7)).toEqual([]);
+    expect(await life.retry()).toEqual([]);
   });
 
   test('is known as long as it is there', async () => {

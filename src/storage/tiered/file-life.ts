@@ -28,17 +28,32 @@ export interface FileLife {
   /** Resolves when nobody holds a `pin`. */
   unpinned(): Promise<void>;
   /**
-   * Removes files that have just been unlisted, once the readers of now have ended; resolved when they are gone, or at once while there
-   * are such readers. What can't be removed is logged and tried again by `retry`; it is nobody's data any more.
+   * Removes files that have just been unlisted, with their folders that are empty then, once the readers of now have ended; resolved when
+   * they are gone, or at once while there are such readers. What can't be removed is logged and tried again by itself, each time later, and
+   * by `retry`; it is nobody's data any more.
    */
   condemn(files: readonly CondemnedFile[]): Promise<void>;
   /** Tries again what could not be removed; returns what still can't. */
   retry(): Promise<readonly { readonly path: string; readonly error: Error }[]>;
+  /** These are gone: someone else has removed them. */
+  removed(files: readonly CondemnedFile[]): void;
   /** A dropped table's condemned files that are still there: its readers are no more, so the drop may remove them. */
   condemnedOf(tableId: number): readonly CondemnedFile[];
   /** Whether condemned files are still there in the location of a tablespace. */
   condemnedIn(tablespaceId: number): boolean;
 }
+
+/** Waits before what could not be removed is tried again: doubled from the least to the most. */
+export const stuckWaitMs = { least: 1000, most: 60_000 };
+
+/** Calls `then` in so many milliseconds; the function returned calls it off. */
+export type Later = (ms: number, then: () => void) => () => void;
+
+const later: Later = (ms, then) => {
+  const timer = setTimeout(then, ms);
+  timer.unref();
+  return () => clearTimeout(timer);
+};
 
 export function createFileLife(
   places: Places,
@@ -46,6 +61,7 @@ export function createFileLife(
   inTurn: (tableId: number, work: () => Promise<void>) => Promise<void>,
   background: (work: Promise<void>) => void,
   closing: AbortSignal,
+  setTimer: Later = later,
 ): FileLife {
   let current: Epoch = { holders: 0, waiting: [], next: undefined };
   let oldest = current;
@@ -54,6 +70,9 @@ export function createFileLife(
   /** Condemned and still there, by absolute path. */
   const condemned = new Map<string, CondemnedFile>();
   const stuck = new Map<string, { readonly file: CondemnedFile; readonly error: Error }>();
+  let waitMs = stuckWaitMs.least;
+  let callOff: (() => void) | undefined;
+  closing.addEventListener('abort', () => callOff?.(), { once: true });
 
   function drain(): void {
     while (oldest !== current && oldest.holders === 0) {
@@ -64,22 +83,65 @@ export function createFileLife(
   }
 
   async function remove(files: readonly CondemnedFile[]): Promise<void> {
-    const folders = new Set<string>();
-    for (const file of files) {
-      const path = places.path(file);
-      if (!condemned.has(path)) continue;
+    const byFolder = Map.groupBy(
+      files.filter((file) => condemned.has(places.path(file))),
+      (file) => dirname(places.path(file)),
+    );
+    for (const [folder, within] of byFolder) {
+      const gone: CondemnedFile[] = [];
+      for (const file of within) {
+        try {
+          await places.remove(file);
+          gone.push(file);
+        } catch (error) {
+          isStuck(file, `file "${file.path}"`, error);
+        }
+      }
+      if (gone.length === 0) continue;
       try {
-        await places.remove(file);
-        condemned.delete(path);
-        stuck.delete(path);
-        folders.add(dirname(path));
-      } catch (reason) {
-        const error = reason instanceof Error ? reason : new Error(String(reason));
-        if (!stuck.has(path)) log.warn({ err: error }, `could not remove file "${file.path}"`);
-        stuck.set(path, { file, error });
+        await places.removeEmptyFolders(folder);
+        for (const file of gone) isGone(file);
+      } catch (error) {
+        for (const file of gone) isStuck(file, `the folder of file "${file.path}"`, error);
       }
     }
-    for (const folder of folders) await places.removeEmptyFolders(folder);
+    retryLater();
+  }
+
+  function isStuck(file: CondemnedFile, what: string, reason: unknown): void {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    const path = places.path(file);
+    if (!stuck.has(path))
+      log.warn({ err: error }, `could not remove ${what}, which is tried again: ${error.message}`);
+    stuck.set(path, { file, error });
+  }
+
+  function isGone(file: CondemnedFile): void {
+    const path = places.path(file);
+    condemned.delete(path);
+    if (stuck.delete(path)) log.info({}, `file "${file.path}" has been removed now`);
+  }
+
+  /** As long as something is stuck there is one timer. */
+  function retryLater(): void {
+    if (stuck.size === 0) waitMs = stuckWaitMs.least;
+    if (stuck.size === 0 || callOff !== undefined || closing.aborted) return;
+    callOff = setTimer(waitMs, () => {
+      callOff = undefined;
+      background(retryByTurns());
+    });
+    waitMs = Math.min(2 * waitMs, stuckWaitMs.most);
+  }
+
+  async function retryByTurns(): Promise<void> {
+    const tables = Map.groupBy(
+      [...stuck.values()].map(({ file }) => file),
+      (file) => file.tableId,
+    );
+    for (const [tableId, files] of tables) {
+      if (closing.aborted) return;
+      await inTurn(tableId, () => remove(files));
+    }
   }
 
   const life: FileLife = {
@@ -141,6 +203,9 @@ export function createFileLife(
     async retry() {
       await remove([...stuck.values()].map(({ file }) => file));
       return [...stuck.values()].map(({ file, error }) => ({ path: file.path, error }));
+    },
+    removed(files) {
+      for (const file of files) isGone(file);
     },
     condemnedIn: (tablespaceId) =>
       [...condemned.values()].some((file) => file.tablespaceId === tablespaceId),

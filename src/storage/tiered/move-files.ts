@@ -94,7 +94,8 @@ async function copyAll(
     for (const { to } of moved) {
       await engine.places.remove(to).catch(() => undefined);
     }
-    for (const folder of folders) await engine.places.removeEmptyFolders(folder);
+    for (const folder of folders)
+      await engine.places.removeEmptyFolders(folder).catch(() => undefined);
     throw error;
   }
 }

@@ -19,7 +19,7 @@ const patternAt = 64;
 export interface Fault {
   readonly kinds: readonly CallKind[];
   /** `short`: half of the bytes are written. */
-  readonly error: 'EIO' | 'ENOSPC' | 'short';
+  readonly error: 'EIO' | 'ENOSPC' | 'EACCES' | 'EBUSY' | 'short';
   /** The nth matching call from now on fails. */
   readonly nth: number;
   /** All after it fail too, until the fault is lifted. */
