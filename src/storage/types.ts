@@ -314,6 +314,8 @@ export interface FlushResult {
 export interface RemoveDeletedOptions {
   /** Microseconds since 2000-01-01 UTC: rows with an earlier `_updated` go. */
   readonly before: bigint;
+  /** An earlier attempt may have removed rows without asking for their space. */
+  readonly again?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -674,8 +676,11 @@ export interface Storage {
   hasExpired(table: StoredTable): Promise<boolean>;
   /** As long as the returned function is not called, no file that is listed now, or will be, is removed from the disk. */
   pinFiles(): () => void;
-  /** Removes a stream's expired rows; returns how many. */
-  evictExpired(table: StoredTable, options?: { readonly signal?: AbortSignal }): Promise<number>;
+  /** Removes a stream's expired rows; returns how many. `again`: as removeDeleted's. */
+  evictExpired(
+    table: StoredTable,
+    options?: { readonly again?: boolean; readonly signal?: AbortSignal },
+  ): Promise<number>;
   metrics(): Promise<StorageMetrics>;
   /** Measured figures of a table (not estimates): reads all that it has in the hot store. `gently`: half of the time. */
   stats(

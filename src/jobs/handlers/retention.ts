@@ -9,10 +9,14 @@ export function retentionParams(before: bigint): Json {
 
 /** Repeatable: what is gone is not there to be removed; files that still hold removed rows are written again each time. */
 export const retentionHandler: JobHandler = {
-  async run({ storage, table, params, signal, onProgress }) {
+  async run({ storage, table, job, params, signal, onProgress }) {
     assert(table !== undefined, 'the runner has looked for the table');
     const { deleted_before: before } = params as { readonly deleted_before: string };
-    const rows = await storage.removeDeleted(table, { before: BigInt(before), signal });
+    const rows = await storage.removeDeleted(table, {
+      before: BigInt(before),
+      again: job.attempts > 1,
+      signal,
+    });
     onProgress(0.5);
     const { rowsRemoved } = await storage.compact(table, {
       purge: true,

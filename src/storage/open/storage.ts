@@ -132,7 +132,7 @@ export function makeStorage(
     removeDeleted: (table, options) => removeDeleted(engine, engine.runtime(table), options),
     hasExpired: (table) => hasExpired(engine, engine.runtime(table)),
     pinFiles: () => engine.files.pin(),
-    evictExpired: (table, options) => evictExpired(engine, engine.runtime(table), options?.signal),
+    evictExpired: (table, options) => evictExpired(engine, engine.runtime(table), options),
     metrics: async () => ({
       lastSeq: sequencer.counters.seq,
       groups: { ...sequencer.groups },

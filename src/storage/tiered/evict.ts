@@ -1,15 +1,11 @@
 import { notSupported } from '../../base/index.ts';
 import type { Engine } from '../engine.ts';
-import { Keyspace, tablePrefix } from '../keys/keyspace.ts';
 import { orderedMicros } from '../keys/table-runtime.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
 import { removeBatchKeys } from '../txn/bulk.ts';
 import { rowTail } from '../txn/overlay.ts';
 import { checkTuple } from '../txn/visibility.ts';
-import { prefixEnd } from '../keys/buffer.ts';
-
-/** From so many rows on the hot store is asked to give their space back at once; fewer go with what it does by itself. */
-export const compactedRowsMin = 10_000;
+import { giveBack } from './give-back.ts';
 
 /** Keys of the rows that have outlived their stream's ttl. */
 function expiredRange(
@@ -41,7 +37,7 @@ export async function hasExpired(engine: Engine, runtime: TableRuntime): Promise
 export async function evictExpired(
   engine: Engine,
   runtime: TableRuntime,
-  signal?: AbortSignal,
+  { again = false, signal }: { readonly again?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<number> {
   const { table } = runtime;
   if (table.kind !== 'stream' || table.ttlMicros === undefined)
@@ -49,6 +45,7 @@ export async function evictExpired(
   const range = expiredRange(engine, runtime, table.ttlMicros);
   const cursor = engine.store.scan(range);
   let removed = 0;
+  let bytes = 0;
   try {
     for (;;) {
       const entries = await cursor.next(removeBatchKeys);
@@ -74,15 +71,12 @@ export async function evictExpired(
         },
       });
       removed += entries.length;
+      for (const [key, tuple] of entries) bytes += key.length + tuple.length;
       await engine.faults('evict: rows removed');
     }
   } finally {
     await cursor.close();
   }
-  if (removed >= compactedRowsMin) {
-    await engine.store.compactRange(range.from, range.to);
-    const indexes = tablePrefix(Keyspace.index, table.tableId);
-    if (table.indexes.length > 0) await engine.store.compactRange(indexes, prefixEnd(indexes));
-  }
+  await giveBack(engine, runtime, range, { rows: removed, bytes }, again);
   return removed;
 }

@@ -7,7 +7,7 @@ import type { InternalTransaction } from '../txn/transaction.ts';
 import { beginTransaction } from '../txn/transaction.ts';
 import { fullKey } from '../txn/write.ts';
 import type { RemoveDeletedOptions, StoredRow } from '../types.ts';
-import { compactedRowsMin } from './evict.ts';
+import { giveBack } from './give-back.ts';
 import type { ReadContext } from './hot-scan.ts';
 import { scanHotRows } from './hot-scan.ts';
 
@@ -52,8 +52,8 @@ export async function removeDeleted(
   } finally {
     reading.release();
   }
-  if (removed >= compactedRowsMin)
-    await engine.store.compactRange(runtime.rowsPrefix, prefixEnd(runtime.rowsPrefix));
+  const range = { from: runtime.rowsPrefix, to: prefixEnd(runtime.rowsPrefix) };
+  await giveBack(engine, runtime, range, { rows: removed, bytes: 0 }, options.again ?? false);
   return removed;
 }
 
