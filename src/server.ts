@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { analyzerParameters, createAnalyzer, readStoredExpr } from './analyzer/index.ts';
+import type { Clock } from './base/index.ts';
 import {
   snowflakeIds,
   systemClock,
@@ -62,6 +63,8 @@ export interface ServerHooks {
   readonly wrapStore?: (store: HotStore) => HotStore;
   /** See OpenStorageOptions. */
   readonly flushInlineRows?: number;
+  /** Default: the system's. */
+  readonly clock?: Clock;
   /** Told what all sessions share, at the start and after each recovery. */
   readonly onEngine?: (engine: Engine) => void;
 }
@@ -127,8 +130,7 @@ async function openBackend(
   hooks: ServerHooks,
   { lock, sessions, ids, activity, meter }: Lasting,
 ): Promise<Backend> {
-  const { faults = () => undefined } = hooks;
-  const clock = systemClock;
+  const { faults = () => undefined, clock = systemClock } = hooks;
   const { dataDir } = config;
   const storage = await openStorage({
     dataDir,
@@ -297,7 +299,7 @@ export async function startServer(
   hooks: ServerHooks = {},
 ): Promise<Server> {
   const { dataDir } = config;
-  const clock = systemClock;
+  const { clock = systemClock } = hooks;
   await claimDataFolder(dataDir);
   const lock = await lockDataFolder(dataDir);
   const closers: (() => Promise<void>)[] = [() => lock.release()];

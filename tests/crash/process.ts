@@ -21,6 +21,8 @@ export interface CrashingServer {
   start(options?: { readonly killAt?: string; readonly killAfterMs?: number }): Promise<boolean>;
   /** From now on the point's nth passage (`name#n`) kills it. */
   arm(point: string): Promise<void>;
+  /** Sets its clock ahead by so much more, for good. */
+  advance(ms: number): Promise<void>;
   /** Resolves once it is gone. */
   readonly gone: Promise<void>;
   kill(): Promise<void>;
@@ -34,7 +36,14 @@ export function crashingServer(dataDir: string, passedFile?: string): CrashingSe
   let output = '';
   let gone: Promise<void> = Promise.resolve();
   let starts = 0;
+  let aheadMs = 0;
 
+  const tell = async (message: object): Promise<void> => {
+    const running = require();
+    const done = once(running, 'message');
+    running.send(message);
+    await Promise.race([done, gone]);
+  };
   const require = (): ChildProcess => {
     if (child === undefined) throw new Error('the server has not been started');
     return child;
@@ -57,6 +66,7 @@ export function crashingServer(dataDir: string, passedFile?: string): CrashingSe
           env: {
             ...process.env,
             ...(killAt === undefined ? {} : { PGTIDE_CRASH_AT: killAt }),
+            ...(aheadMs === 0 ? {} : { PGTIDE_CRASH_AHEAD_MS: `${aheadMs}` }),
             // Small flushes are done without it otherwise.
             ...(++starts % 2 === 0 ? { PGTIDE_CRASH_FLUSH_THREAD: '1' } : {}),
             ...(passedFile === undefined ? {} : { PGTIDE_CRASH_PASSED: passedFile }),
@@ -94,11 +104,10 @@ export function crashingServer(dataDir: string, passedFile?: string): CrashingSe
         throw new Error(`the server did not start, exit ${started.exitCode}:\n${output}`);
       return false;
     },
-    async arm(point) {
-      const running = require();
-      const armed = once(running, 'message');
-      running.send({ killAt: point });
-      await Promise.race([armed, gone]);
+    arm: (point) => tell({ killAt: point }),
+    async advance(ms) {
+      aheadMs += ms;
+      await tell({ aheadMs });
     },
     async kill() {
       require().kill('SIGKILL');
