@@ -19,6 +19,7 @@ export interface RelationFigures {
 
 export const figuresSetting = 'tide.figures';
 export const databaseBytesSetting = 'tide.database_bytes';
+export const tablespaceBytesSetting = 'tide.tablespace_bytes';
 
 /** The setting's value. Names are hashed, whatever they hold. */
 export function figuresText(
@@ -32,6 +33,11 @@ export function figuresText(
   return `;${lines.join(';')};`;
 }
 
+/** The setting's value of tablespaces, by their OIDs in the mirror. */
+export function tablespaceBytesText(bytes: ReadonlyMap<number, number>): string {
+  return `;${[...bytes].map(([oid, each]) => `${oid}=${each};`).join('')}`;
+}
+
 /** Names of the functions, schema left out: a query that calls one is run by the mirror, with the setting. */
 export const sizeFunctions: ReadonlySet<string> = new Set([
   'pg_relation_size',
@@ -39,6 +45,7 @@ export const sizeFunctions: ReadonlySet<string> = new Set([
   'pg_indexes_size',
   'pg_total_relation_size',
   'pg_database_size',
+  'pg_tablespace_size',
   'pg_stat_get_live_tuples',
   'pg_stat_get_dead_tuples',
 ]);
@@ -105,6 +112,21 @@ export const sizeFunctionDeclarations: readonly string[] = [
     'name',
     `select case when $1 = current_database() then nullif(current_setting('${databaseBytesSetting}', true), '')::bigint else tide._internal_database_size($1) end`,
   ),
+  internal('_internal_tablespace_size', 'oid', 'pg_tablespace_size_oid'),
+  // PostgreSQL's own says who may know, and which is not there.
+  stable(
+    '_tablespace_size',
+    'oid',
+    `select case when tide._internal_tablespace_size($1) is not null then nullif(split_part(split_part(current_setting('${tablespaceBytesSetting}', true), ';' || $1 || '=', 2), ';', 1), '')::bigint end`,
+  ),
+  internal('_internal_tablespace_size', 'name', 'pg_tablespace_size_name'),
+  stable(
+    '_tablespace_size',
+    'name',
+    `select case when tide._internal_tablespace_size($1) is not null then tide._tablespace_size((select oid from pg_catalog.pg_tablespace where spcname = $1)) end`,
+  ),
+  inlined('pg_tablespace_size(oid)', 'tide._tablespace_size($1)'),
+  inlined('pg_tablespace_size(name)', 'tide._tablespace_size($1)'),
   inlined('pg_relation_size(regclass, text)', 'tide._relation_size($1, $2)'),
   inlined('pg_relation_size(regclass)', `tide._relation_size($1, 'main')`),
   inlined('pg_table_size(regclass)', 'tide._table_size($1)'),

@@ -1,7 +1,14 @@
-import { databaseBytesSetting, figuresSetting, figuresText } from '../catalog/size-functions.ts';
+import {
+  databaseBytesSetting,
+  figuresSetting,
+  figuresText,
+  tablespaceBytesSetting,
+  tablespaceBytesText,
+} from '../catalog/size-functions.ts';
 import type { RelationFigures } from '../catalog/size-functions.ts';
 import type { CatalogTable } from '../catalog/types.ts';
 import type { StorageStats } from '../storage/types.ts';
+import type { DiskFigures } from '../system/disk.ts';
 import { mirrorOf } from './mirror-access.ts';
 import type { SessionState } from './state.ts';
 
@@ -72,11 +79,29 @@ export async function figureSettings(session: SessionState): Promise<ReadonlyMap
     const measured = figures.get(table.stored.tableId);
     return measured === undefined ? [] : relationsOf(table, measured.stats);
   });
-  const { totalBytes } = await engine.disk.measure();
+  const disk = await engine.disk.measure();
   return new Map([
     [figuresSetting, figuresText(relations)],
-    [databaseBytesSetting, String(totalBytes)],
+    [databaseBytesSetting, String(disk.totalBytes)],
+    [tablespaceBytesSetting, tablespaceBytesText(await tablespaceBytes(session, disk))],
   ]);
+}
+
+/** Bytes by tablespaces' OIDs. What is in no Parquet file is in the data folder, which pg_default stands for. */
+async function tablespaceBytes(
+  { engine, transaction }: SessionState,
+  { hotBytes, mirrorBytes, globalBytes }: DiskFigures,
+): Promise<ReadonlyMap<number, number>> {
+  const uses = await engine.storage.locations.uses();
+  const bytesOf = (name: string, tablespaceId: number | undefined): number => {
+    if (name === 'pg_global') return globalBytes;
+    const ofFiles = uses.get(tablespaceId)?.bytes ?? 0;
+    return name === 'pg_default' ? hotBytes + mirrorBytes - globalBytes + ofFiles : ofFiles;
+  };
+  const { tablespaces } = transaction.catalog;
+  return new Map(
+    tablespaces.map(({ oid, name, tablespaceId }) => [oid, bytesOf(name, tablespaceId)]),
+  );
 }
 
 /** Bytes of PostgreSQL's pages, which relpages counts. */

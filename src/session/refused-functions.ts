@@ -16,7 +16,6 @@ export const refusedFunctions: RegExp = new RegExp(
     '(query|table|cursor|schema|database)_to_xml.*',
     'ts_stat|ts_rewrite',
     'pg_(create|drop|copy)_.*replication_slot|pg_logical_.*|pg_replication_.*',
-    'pg_tablespace_size',
     'txid_.*|pg_current_xact_id.*|pg_snapshot_.*|pg_xact_.*',
     'pg_log_.*|pg_stat_reset.*|pg_collation_actual_version|pg_import_system_collations',
     'tide\\.flush',

@@ -15,6 +15,8 @@ export interface DiskFigures {
   readonly coldFiles: number;
   /** The catalog's mirror. */
   readonly mirrorBytes: number;
+  /** What of it PostgreSQL has in tablespace pg_global. */
+  readonly globalBytes: number;
   readonly totalBytes: number;
 }
 
@@ -46,14 +48,22 @@ export function createDiskUsage({
   let measured: { readonly atMs: number; readonly figures: Promise<DiskFigures> } | undefined;
 
   async function measure(): Promise<DiskFigures> {
-    const [hotBytes, mirrorBytes, files] = await Promise.all([
+    const [hotBytes, mirrorBytes, globalBytes, files] = await Promise.all([
       folderBytes(join(dataDir, 'hot')),
       folderBytes(join(dataDir, 'mirror')),
+      folderBytes(join(dataDir, 'mirror', 'global')),
       storage.files(),
     ]);
     const coldBytes = files.reduce((bytes, file) => bytes + file.bytes, 0);
     const totalBytes = hotBytes + mirrorBytes + coldBytes;
-    return { hotBytes, coldBytes, coldFiles: files.length, mirrorBytes, totalBytes };
+    return {
+      hotBytes,
+      coldBytes,
+      coldFiles: files.length,
+      mirrorBytes,
+      globalBytes,
+      totalBytes,
+    };
   }
 
   return {

@@ -126,6 +126,7 @@ const diskFigures = {
   coldBytes: 500,
   coldFiles: 1,
   mirrorBytes: 50,
+  globalBytes: 0,
   totalBytes: 650,
 };
 

@@ -149,7 +149,8 @@ test.each([
   [`select pg_table_size('item') from item`, '0A000'],
   [`insert into empty select pg_table_size('item')`, '0A000'],
   [`select set_config('a.b', pg_table_size('item')::text, false)`, '0A000'],
-  [`select pg_tablespace_size('pg_default')`, '0A000'],
+  [`select pg_tablespace_size('nix')`, '42704'],
+  [`select pg_tablespace_size('pg_default') from item`, '0A000'],
 ])('%s: %s', async (sql, code) => {
   await expect(client.query(sql)).rejects.toMatchObject({ code });
 });

@@ -1,5 +1,5 @@
 /** Tablespaces as storage locations: what PostgreSQL's clients see and what is on disk. */
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
@@ -25,6 +25,12 @@ const parquetBelow = (folder: string): string[] =>
         .filter((name) => name.includes('.parquet'))
         .sort()
     : [];
+
+const bytesBelow = (folder: string, end = ''): number =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(end))
+    .map((name) => statSync(join(folder, name)))
+    .reduce((sum, stats) => sum + (stats.isFile() ? stats.size : 0), 0);
 
 /** Waits until no job is left that has not ended. */
 async function jobsDone(client: pg.Client): Promise<void> {
@@ -99,6 +105,35 @@ test('the life of a tablespace', async () => {
     expect(await rowsOf(client, 'select count(*)::int from chat.notes')).toEqual([[51]]);
     expect(parquetBelow(`${root}/a`)).toEqual([]);
     expect(parquetBelow(`${root}/b`).length).toBe(3);
+    const sizes = await rowsOf(
+      client,
+      `select spcname, pg_tablespace_size(oid)::int, pg_tablespace_size(spcname)::int from pg_tablespace order by 1`,
+    );
+    const bytes = bytesBelow(`${root}/b`, '.parquet');
+    expect(bytes).toBeGreaterThan(1000);
+    expect(sizes.filter(([name]) => ['archive', 'newer'].includes(String(name)))).toEqual([
+      ['archive', 0, 0],
+      ['newer', bytes, bytes],
+    ]);
+    // psql's \db+.
+    expect(
+      await rowsOf(
+        client,
+        `select spcname, pg_catalog.pg_size_pretty(pg_catalog.pg_tablespace_size(oid)) from pg_catalog.pg_tablespace where spcname = 'newer'`,
+      ),
+    ).toEqual([['newer', `${bytes} bytes`]]);
+    // About, as LevelDB's files and PostgreSQL's change by themselves.
+    const inDataFolder =
+      bytesBelow(join(server.dataDir, 'hot')) + bytesBelow(join(server.dataDir, 'mirror'));
+    const [inDefault, inGlobal] = ['pg_default', 'pg_global'].map((space) =>
+      Number(sizes.find(([name]) => name === space)?.[1]),
+    ) as [number, number];
+    expect(inGlobal).toBeGreaterThan(100_000);
+    expect(Math.abs(inDefault + inGlobal - inDataFolder) / inDataFolder).toBeLessThan(0.05);
+    expect(await errorOf(client, 'select pg_tablespace_size(1::oid)')).toEqual({
+      code: '42704',
+      message: 'tablespace with OID 1 does not exist',
+    });
     expect(
       await rowsOf(
         client,
@@ -215,11 +250,6 @@ test('what is refused', async () => {
         '22023',
         'invalid value for parameter "default_tablespace": "y"',
       ],
-      [
-        `select pg_tablespace_size('taken')`,
-        '0A000',
-        'function pg_tablespace_size is not supported here',
-      ],
     ];
     for (const [statement, code, message] of cases) {
       expect([statement, await errorOf(client, statement)]).toEqual([statement, { code, message }]);
@@ -243,12 +273,18 @@ test('what is refused', async () => {
         code: '42501',
         message: 'permission denied for tablespace taken',
       });
+      expect(await errorOf(client, `select pg_tablespace_size('taken')`)).toEqual({
+        code: '42501',
+        message: 'permission denied for tablespace taken',
+      });
+      expect(await rowsOf(client, `select pg_tablespace_size('pg_default') > 0`)).toEqual([[true]]);
       await client.query('set default_tablespace = taken');
       expect((await errorOf(client, 'create table y (a int)')).code).toBe('42501');
       await withClient(server, (other) =>
         other.query('grant create on tablespace taken to nobody'),
       );
       await client.query('create table y (a int)');
+      expect(await rowsOf(client, `select pg_tablespace_size('taken')::int`)).toEqual([[0]]);
       const [row] = await rowsOf(client, storages);
       expect(row).toEqual(['pg_default', null, 'postgres', 0, null, null]);
     },
