@@ -1,9 +1,10 @@
 /** What ALTER TYPE … RENAME VALUE and changes of a column to another enum type mean to rows, which hold labels. */
 import type { RowRewriter } from '../storage/types.ts';
 import type { EnumType } from '../types/enum-type.ts';
+import type { Value } from '../types/value.ts';
 import type { MirrorRelation } from './read-mirror.ts';
 
-/** By the enum type's OID: labels that have another name now. */
+/** By the OIDs of enum types and of their arrays: labels that have another name now. */
 export type RenamedLabels = ReadonlyMap<number, ReadonlyMap<string, string>>;
 
 /** Both of one BEGIN of the mirror. */
@@ -12,13 +13,15 @@ export function renamedLabels(
   after: ReadonlyMap<number, EnumType>,
 ): RenamedLabels {
   const renamed = new Map<number, ReadonlyMap<string, string>>();
-  for (const [oid, { labels }] of after) {
+  for (const [oid, { arrayOid, labels }] of after) {
     const former = new Map(before.get(oid)?.labels.map((one) => [one.oid, one.label]));
     const changes = labels.flatMap((one): [string, string][] => {
       const was = former.get(one.oid);
       return was === undefined || was === one.label ? [] : [[was, one.label]];
     });
-    if (changes.length > 0) renamed.set(oid, new Map(changes));
+    if (changes.length === 0) continue;
+    const names = new Map(changes);
+    renamed.set(oid, names).set(arrayOid, names);
   }
   return renamed;
 }
@@ -44,19 +47,30 @@ export function relabelRows(
   const rewrite: RowRewriter['live'] = (rows) =>
     Promise.resolve(
       rows.map(({ values }) =>
-        values.map((value, position) =>
-          typeof value === 'string' ? (columns.get(position)?.get(value) ?? value) : value,
-        ),
+        values.map((value, position) => {
+          const names = columns.get(position);
+          return names === undefined ? value : relabel(value, names);
+        }),
       ),
     );
   return { live: rewrite, deleted: rewrite };
 }
 
-/** Whether a column that was of an enum type is of another one: storage can't tell them apart. */
+function relabel(value: Value, names: ReadonlyMap<string, string>): Value {
+  if (typeof value === 'string') return names.get(value) ?? value;
+  if (typeof value !== 'object' || value === null || !('elements' in value)) return value;
+  return { ...value, elements: value.elements.map((item) => relabel(item, names)) };
+}
+
+/** Whether a column that was of an enum type (or of arrays of one) is of another one: storage can't tell them apart. */
 export function changesEnum(before: MirrorRelation | undefined, after: MirrorRelation): boolean {
   return after.columns.some((column) => {
-    if (!column.isEnum) return false;
+    if (!column.isEnum && !column.isEnumList) return false;
     const former = before?.columns.find(({ attnum }) => attnum === column.attnum);
-    return former?.isEnum === true && former.type !== column.type;
+    return (
+      former?.isEnum === column.isEnum &&
+      former.isEnumList === column.isEnumList &&
+      former.type !== column.type
+    );
   });
 }

@@ -7,6 +7,8 @@ export interface MirrorColumn {
   readonly type: number;
   readonly typeName: string;
   readonly isEnum: boolean;
+  /** Of arrays of an enum type. */
+  readonly isEnumList: boolean;
   readonly typmod: number;
   readonly notNull: boolean;
   readonly dropped: boolean;
@@ -109,7 +111,8 @@ select c.oid::text, json_build_object(
   'rules', (select count(*) from pg_rewrite r where r.ev_class = c.oid and r.rulename <> '_RETURN'),
   'columns', coalesce((select json_agg(json_build_object(
       'attnum', a.attnum, 'name', a.attname, 'type', a.atttypid::int8, 'typeName', format_type(a.atttypid, a.atttypmod),
-      'isEnum', exists (select from pg_type t where t.oid = a.atttypid and t.typtype = 'e'), 'typmod', a.atttypmod, 'notNull', a.attnotnull, 'dropped', a.attisdropped, 'identity', a.attidentity,
+      'isEnum', exists (select from pg_type t where t.oid = a.atttypid and t.typtype = 'e'),
+      'isEnumList', exists (select from pg_type t where t.typarray = a.atttypid and t.typtype = 'e'), 'typmod', a.atttypmod, 'notNull', a.attnotnull, 'dropped', a.attisdropped, 'identity', a.attidentity,
       'generated', a.attgenerated, 'default', d.adbin::text, 'defaultText', pg_get_expr(d.adbin, d.adrelid),
       'missing', case when a.atthasmissing then a.attmissingval::text end) order by a.attnum)
     from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

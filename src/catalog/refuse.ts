@@ -33,7 +33,7 @@ export function refuseUnsupported(relation: MirrorRelation): void {
   if (relation.rules > 0) throw notSupported('a rule');
   for (const column of relation.columns) {
     if (column.dropped) continue;
-    if (pgType(column.type) === undefined && !column.isEnum) {
+    if (pgType(storedTypeOf(column)) === undefined) {
       throw notSupported(`column "${column.name}" of type ${column.typeName}`, {
         table: relation.name,
         column: column.name,

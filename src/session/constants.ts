@@ -1,12 +1,10 @@
 /** Constants that fail: PostgreSQL computes them while it plans, so that they are an error where no row comes, too. */
-import { PgError, assert } from '../base/index.ts';
+import { PgError } from '../base/index.ts';
 import type { Analyzed, Query } from '../analyzer/tree.ts';
+import { valueText } from '../executor/print/index.ts';
 import type { Execution } from '../executor/run-plan.ts';
 import { constantParts, selectOfConstants } from '../planner/constants.ts';
 import { normalizeQuery } from '../planner/normalize.ts';
-import { pgType } from '../types/registry.ts';
-import type { TypeContext } from '../types/type.ts';
-import type { Value } from '../types/value.ts';
 import { withMirror } from './mirror-access.ts';
 import type { Prepared, SessionState } from './state.ts';
 
@@ -137,7 +135,9 @@ async function askPostgres(
   if (answer === undefined) {
     const { params, paramTypes } = execution;
     const { engine, settings } = session;
-    const texts = params.map((value, i) => textOf(value, paramTypes[i]!, settings.types));
+    const texts = params.map((value, i) =>
+      value === null ? null : valueText(value, paramTypes[i]!),
+    );
     const error = await withMirror(session, () =>
       engine.analyzer.planningError(prepared.text, paramTypes, texts, settings.forPostgres),
     );
@@ -145,12 +145,4 @@ async function askPostgres(
     if (params.length === 0 && constants !== undefined) constants.answer = answer;
   }
   if (answer.error !== undefined) throw answer.error;
-}
-
-function textOf(value: Value, typeOid: number, context: TypeContext): string | null {
-  if (value === null) return null;
-  const type = pgType(typeOid);
-  if (type !== undefined) return type.format(value, context);
-  assert(typeof value === 'string', 'of types that are not ours a value is PostgreSQL’s text');
-  return value;
 }

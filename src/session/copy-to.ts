@@ -3,6 +3,7 @@ import type { FieldDescription } from '../analyzer/tree.ts';
 import { quoteIdentifier } from '../pglite/index.ts';
 import { parse as parseStatements } from '../sql/index.ts';
 import type { CopyStatement, Statement } from '../sql/index.ts';
+import { enumOrList } from '../types/enum-type.ts';
 import { requirePgType } from '../types/registry.ts';
 import type { Row } from '../types/value.ts';
 import type { CopyColumn } from './copy/index.ts';
@@ -85,7 +86,7 @@ function copyColumn(
   session: SessionState,
   { name, typeOid, typmod }: FieldDescription,
 ): CopyColumn {
-  const own = session.transaction.catalog.enums.get(typeOid)?.type;
+  const own = enumOrList(session.transaction.catalog.enums, typeOid);
   return { name, type: own ?? requirePgType(typeOid), typmod };
 }
 

@@ -17,6 +17,7 @@ import {
   tablespaceStatement,
 } from '../sql/index.ts';
 import type { StorageTransaction } from '../storage/types.ts';
+import { enumOrList } from '../types/enum-type.ts';
 import { createExecution } from './context.ts';
 import { findTable, openDdlWith } from './ddl-locks.ts';
 import { requireOwner } from './flush.ts';
@@ -162,7 +163,7 @@ function refuseWhileChecksWait(session: SessionState, statement: DdlStatement): 
   // What waits has keys by the labels that they had.
   const { enums, tables } = session.transaction.catalog;
   for (const { relid, stored, columns } of tables) {
-    if (!columns.some(({ typeOid }) => enums.has(typeOid))) continue;
+    if (!columns.some(({ typeOid }) => enumOrList(enums, typeOid) !== undefined)) continue;
     refuseWaitingChecks(session, relid, statement.tag, stored.name);
   }
 }

@@ -2,8 +2,10 @@ import { notSupported } from '../base/index.ts';
 import type { FieldDescription } from '../analyzer/tree.ts';
 import type { MessageWriter } from '../protocol/index.ts';
 import { Oid } from '../types/oid.ts';
+import { enumLabelListType, enumOfList } from '../types/enum-type.ts';
 import type { EnumType } from '../types/enum-type.ts';
 import { pgType } from '../types/registry.ts';
+import { defaultTypeContext } from '../types/type.ts';
 import type { TypeContext } from '../types/type.ts';
 import type { Row, Value } from '../types/value.ts';
 
@@ -43,8 +45,12 @@ function textField(typeOid: number, types: TypeContext): WriteField {
       return (writer) => writer.fieldText('');
     default: {
       const type = pgType(typeOid);
-      // Types that only PostgreSQL knows arrive as its own text of them.
-      if (type === undefined) return (writer, value) => writer.fieldText(value as string);
+      // Types that only PostgreSQL knows arrive as its own text of them, arrays of enums as such too.
+      if (type === undefined)
+        return (writer, value) =>
+          writer.fieldText(
+            typeof value === 'string' ? value : enumLabelListType.format(value, types),
+          );
       return (writer, value) => writer.fieldText(type.format(value, types));
     }
   }
@@ -76,6 +82,15 @@ function binaryField(typeOid: number, enums: EnumTypes): WriteField {
     case Oid.void:
       return (writer) => writer.fieldText('');
     default: {
+      const list = enumOfList(enums, typeOid)?.listType;
+      if (list !== undefined) {
+        return (writer, value) =>
+          writer.fieldBytes(
+            list.encode(
+              typeof value === 'string' ? list.parse(value, -1, defaultTypeContext) : value,
+            ),
+          );
+      }
       const type = pgType(typeOid) ?? enums.get(typeOid)?.type;
       if (type === undefined) throw notSupported(`binary output of type with OID ${typeOid}`);
       return (writer, value) => writer.fieldBytes(type.encode(value));

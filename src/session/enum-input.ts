@@ -2,35 +2,22 @@
 import { PgError, SqlState } from '../base/index.ts';
 import { quoteIdentifier, splitIdentifiers } from '../pglite/index.ts';
 import type { EnumType } from '../types/enum-type.ts';
-import { invalidLabel } from '../types/enum-type.ts';
+import { enumOfList, invalidLabel } from '../types/enum-type.ts';
 import { arrayType } from '../types/array.ts';
 import type { PgType } from '../types/type.ts';
-import { defaultTypeContext } from '../types/type.ts';
 import { decodeUtf8 } from '../types/utf8.ts';
 import type { Value } from '../types/value.ts';
 import { currentRole } from './context.ts';
 import { defaultSearchPath } from './names.ts';
 import type { SessionState } from './state.ts';
 
-/** The type with PostgreSQL's checks on what comes in; undefined: the OID is of no enum type. */
+/** The type with PostgreSQL's checks on what comes in; undefined: the OID is of no enum type, nor of arrays of one. */
 export function enumInput(session: SessionState, typeOid: number): PgType | undefined {
   const { enums } = session.transaction.catalog;
   const found = enums.get(typeOid);
   if (found !== undefined) return checkedInput(session, found);
-  for (const type of enums.values()) {
-    if (type.arrayOid === typeOid) return asText(arrayType(checkedInput(session, type)));
-  }
-  return undefined;
-}
-
-/** Of types that are not ours, arrays of enums among them, a value is PostgreSQL's text. */
-function asText(type: PgType): PgType {
-  const format = (value: Value): string => type.format(value, defaultTypeContext);
-  return {
-    ...type,
-    parse: (text, typmod, context) => format(type.parse(text, typmod, context)),
-    decode: (bytes, typmod) => format(type.decode(bytes, typmod)),
-  };
+  const element = enumOfList(enums, typeOid);
+  return element && arrayType({ ...checkedInput(session, element), arrayOid: typeOid });
 }
 
 /** @throws 22P02 for what is no label now: it was one when the value came, before the tables were locked */
@@ -42,10 +29,14 @@ export function requireLabels(
   const { enums } = session.transaction.catalog;
   if (enums.size === 0) return;
   values.forEach((value, i) => {
-    const type = enums.get(typeOids[i] ?? 0);
-    if (type === undefined || typeof value !== 'string') return;
-    if (type.labels.some(({ label }) => label === value)) return;
-    throw invalidLabel(shownName(session, type), value);
+    const typeOid = typeOids[i] ?? 0;
+    const type = enums.get(typeOid) ?? enumOfList(enums, typeOid);
+    if (type === undefined || value === null) return;
+    const labels = typeof value === 'object' && 'elements' in value ? value.elements : [value];
+    for (const label of labels) {
+      if (typeof label !== 'string' || type.labels.some((known) => known.label === label)) continue;
+      throw invalidLabel(shownName(session, type), label);
+    }
   });
 }
 

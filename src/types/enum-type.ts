@@ -1,8 +1,10 @@
 /**
  * Enum types. A value is its label, everywhere: in memory, in tuples, in files, on the wire. What the labels are and how they are
- * ordered is in the catalog and differs from type to type; storage knows of none of that and keeps them all as `anyenum`.
+ * ordered is in the catalog and differs from type to type; storage knows of none of that and keeps them all as `anyenum`,
+ * arrays of them as `anyarray`.
  */
 import { PgError, SqlState } from '../base/index.ts';
+import { arrayType } from './array.ts';
 import { defineType } from './define-type.ts';
 import { writeKeyText } from './key-writer.ts';
 import { Oid } from './oid.ts';
@@ -26,6 +28,9 @@ export const enumLabelType = defineType<string>({
   encodeKey: writeKeyText,
 });
 
+/** Arrays of labels, whatever type they are of; equal ones are equal values. */
+export const enumLabelListType: PgType = arrayType(enumLabelType);
+
 export interface EnumLabel {
   /** OID of its row in pg_enum. */
   readonly oid: number;
@@ -44,6 +49,8 @@ export interface EnumDescription {
 export interface EnumType extends EnumDescription {
   /** Ordered as the type is. Errors name the type without its schema. */
   readonly type: PgType;
+  /** Arrays of it. */
+  readonly listType: PgType;
 }
 
 /** enum_in's error. `shown` is the type's name, qualified where the search path does not lead to it. */
@@ -55,7 +62,7 @@ export function invalidLabel(shown: string, label: string): PgError {
 }
 
 export function enumType(description: EnumDescription): EnumType {
-  const { oid, name, labels } = description;
+  const { oid, arrayOid, name, labels } = description;
   const ranks = new Map(labels.map(({ label }, rank) => [label, rank]));
   const known = (label: string): string => {
     if (!ranks.has(label)) throw invalidLabel(name, label);
@@ -75,5 +82,22 @@ export function enumType(description: EnumDescription): EnumType {
     compare: (left, right) => rank(left) - rank(right),
     encodeKey: (writer: KeyWriter, value: string) => writeKeyText(writer, value),
   });
-  return Object.freeze({ ...description, type });
+  return Object.freeze({ ...description, type, listType: arrayType({ ...type, arrayOid }) });
+}
+
+/** The enum type whose arrays have this OID. */
+export function enumOfList(
+  enums: ReadonlyMap<number, EnumType>,
+  typeOid: number,
+): EnumType | undefined {
+  for (const type of enums.values()) if (type.arrayOid === typeOid) return type;
+  return undefined;
+}
+
+/** An enum type, or arrays of one. */
+export function enumOrList(
+  enums: ReadonlyMap<number, EnumType>,
+  typeOid: number,
+): PgType | undefined {
+  return enums.get(typeOid)?.type ?? enumOfList(enums, typeOid)?.listType;
 }

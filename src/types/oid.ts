@@ -25,6 +25,8 @@ export const Oid = {
   numeric: 1700,
   regclass: 2205,
   record: 2249,
+  /** No column is of it; what storage calls a column of arrays of any enum type. */
+  anyarray: 2277,
   void: 2278,
   uuid: 2950,
   /** No column is of it; what storage calls a column of any enum type (enum-type.ts). */
@@ -56,4 +58,5 @@ export const arrayOidOf: ReadonlyMap<number, number> = new Map([
   [Oid.uuid, 2951],
   [Oid.json, 199],
   [Oid.jsonb, 3807],
+  [Oid.anyenum, Oid.anyarray],
 ]);

@@ -6,7 +6,7 @@ import { dateType } from './datetime/date-type.ts';
 import { intervalType } from './datetime/interval-type.ts';
 import { timestampType, timestamptzType } from './datetime/timestamp-type.ts';
 import { timetzType, timeType } from './datetime/time-type.ts';
-import { enumLabelType } from './enum-type.ts';
+import { enumLabelListType, enumLabelType } from './enum-type.ts';
 import { float4Type, float8Type } from './float.ts';
 import { int2Type, int4Type, int8Type, oidType } from './integer.ts';
 import { jsonType } from './json.ts';
@@ -45,7 +45,7 @@ const scalarTypes: readonly PgType[] = [
 export const allTypes: readonly PgType[] = [...scalarTypes, ...scalarTypes.map(arrayType)];
 
 const byOid: ReadonlyMap<number, PgType> = new Map(
-  [...allTypes, enumLabelType].map((type) => [type.oid, type]),
+  [...allTypes, enumLabelType, enumLabelListType].map((type) => [type.oid, type]),
 );
 
 export function pgType(oid: number): PgType | undefined {

@@ -12,6 +12,8 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startServerProcess } from '../support/server-process.ts';
 import type { ServerProcess } from '../support/server-process.ts';
+import * as frontend from '../support/frontend.ts';
+import { WireClient } from '../support/wire-client.ts';
 import { connect, errorOf, rowsOf, withClient } from './client.ts';
 
 let server: ServerProcess;
@@ -111,6 +113,68 @@ test('COPY in every format', async () => {
   });
 });
 
+test('arrays of labels: parameters, results and COPY, in text and binary', async () => {
+  await withClient(server, async (client) => {
+    await client.query(`create type note as enum ('do', 're, mi', 'fa')`);
+    await client.query(
+      'create table tune (id int primary key, n note[]); create table sung (like tune)',
+    );
+    const insert = 'insert into tune values ($1, $2)';
+    await client.query(insert, [1, ['fa', 're, mi']]);
+    await client.query(insert, [2, [['do'], ['fa']]]);
+    await client.query(insert, [3, [null, 'do']]);
+    await client.query(insert, [4, null]);
+    await client.query('flush table tune');
+    await client.query(insert, [5, []]);
+    expect(await failureOf(client, insert, [6, ['do', 'so']])).toBe(
+      '22P02 invalid input value for enum note: "so"',
+    );
+    const [[element]] = (await rowsOf(client, `select 'note'::regtype::oid`)) as [[number]];
+    const read = { text: 'select n from tune order by id', rowMode: 'array' } as const;
+    const texts = ['{fa,"re, mi"}', '{{do},{fa}}', '{NULL,do}', null, '{}'];
+    expect((await client.query(read)).rows.flat()).toEqual(texts);
+    const first = Buffer.concat([
+      ...[1, 0, element, 2, 1, 2].map(frontend.int32),
+      Buffer.from('fa'),
+      frontend.int32(6),
+      Buffer.from('re, mi'),
+    ]);
+    const wire = await WireClient.open(server.port, { user: 'postgres', database: 'postgres' });
+    wire.send(
+      frontend.parse('', 'select n from tune where id = 1'),
+      frontend.bind({ resultFormats: [1] }),
+      frontend.execute(),
+      frontend.sync(),
+    );
+    const answers = await wire.until('ReadyForQuery');
+    wire.close();
+    const [value] = answers.find(({ type }) => type === 'DataRow')!['values'] as unknown[];
+    expect(value).toEqual(`\\x${first.toString('hex')}`);
+    // As it came, it goes in again.
+    await client.query(insert, [6, first]);
+    const foreign = Buffer.from(first);
+    foreign.writeUInt32BE(25, 8);
+    expect(await failureOf(client, insert, [7, foreign])).toMatch(/^42804 binary data has array/);
+    const wanted = 'select id from tune where n = $1 or $2 = any (n) order by id';
+    expect((await client.query(wanted, [['fa', 're, mi'], 'do'])).rows).toEqual(
+      [1, 2, 3, 6].map((id) => ({ id })),
+    );
+    for (const format of ['text', 'csv', 'binary']) {
+      const chunks: Buffer[] = [];
+      for await (const chunk of client.query(copyTo(`copy tune to stdout (format ${format})`)))
+        chunks.push(chunk as Buffer);
+      await client.query('truncate sung');
+      await copyIn(client, `copy sung from stdin (format ${format})`, Buffer.concat(chunks));
+      expect(await rowsOf(client, 'table sung')).toEqual(await rowsOf(client, 'table tune'));
+    }
+    await expect(copyIn(client, 'copy sung from stdin', '9\t{do,so}\n')).rejects.toMatchObject({
+      code: '22P02',
+      message: 'invalid input value for enum note: "so"',
+      where: 'COPY sung, line 1, column n: "{do,so}"',
+    });
+  });
+});
+
 test('a value gets its new name once nobody writes any more, and no row keeps the old one', async () => {
   const [writer, altering] = [await connect(server), await connect(server)];
   await writer.query(
@@ -153,13 +217,15 @@ test('user and stream tables, rows deleted and not, of every user', async () => 
   await withClient(server, async (client) => {
     await client.query(`create type step as enum ('todo', 'done')`);
     await client.query(
-      `create user table task (id int primary key, s step default 'todo', unique (s, id))`,
+      `create user table task (id int primary key, s step default 'todo', path step[] default '{todo,done}', unique (s, id))`,
     );
-    await client.query(`create stream table said (s step, n int) with (ttl = '1h')`);
+    await client.query(
+      `create stream table said (s step, n int, path step[] default '{todo}') with (ttl = '1h')`,
+    );
     for (const user of ['ann', 'bob']) {
       await client.query(`set tide.user_id = '${user}'`);
       await client.query(
-        `insert into task (id) values (1), (2); insert into task values (3, 'done')`,
+        `insert into task (id) values (1), (2); insert into task values (3, 'done', '{}')`,
       );
       await client.query('delete from task where id = 2');
       await client.query(`insert into said values ('todo', 1), ('done', 2)`);
@@ -169,19 +235,20 @@ test('user and stream tables, rows deleted and not, of every user', async () => 
     await client.query('set tide.include_deleted = on');
     for (const user of ['ann', 'bob']) {
       await client.query(`set tide.user_id = '${user}'`);
-      expect(await rowsOf(client, 'select s, id, _deleted from task order by s, id')).toEqual([
-        ['open', 1, false],
-        ['open', 2, true],
-        ['done', 3, false],
+      const rows = 'select s, id, path, _deleted from task order by s, id';
+      expect(await rowsOf(client, rows)).toEqual([
+        ['open', 1, '{open,done}', false],
+        ['open', 2, '{open,done}', true],
+        ['done', 3, '{}', false],
       ]);
     }
     await client.query('reset tide.include_deleted');
-    expect(await rowsOf(client, `select s, count(*) from said group by s order by s desc`)).toEqual(
-      [
-        ['done', '2'],
-        ['open', '2'],
-      ],
-    );
+    expect(
+      await rowsOf(client, `select s, path, count(*) from said group by s, path order by s desc`),
+    ).toEqual([
+      ['done', '{open}', '2'],
+      ['open', '{open}', '2'],
+    ]);
     await client.query('drop type step cascade');
     expect(await rowsOf(client, 'select * from task order by id')).toEqual([[1], [3]]);
     expect(await rowsOf(client, 'select * from said order by n')).toEqual([[1], [1], [2], [2]]);
@@ -208,7 +275,7 @@ test('no value gets another name while keys by it wait to be checked', async () 
 test('what is refused', async () => {
   await withClient(server, async (client) => {
     await client.query(`create type few as enum ('a'); create domain sort as few`);
-    for (const type of ['few[]', 'sort']) {
+    for (const type of ['sort', 'sort[]']) {
       expect(await errorOf(client, `create table refused (c ${type})`)).toEqual({
         code: '0A000',
         message: `column "c" of type ${type} is not supported`,
@@ -224,6 +291,8 @@ test('another mirror, in which every type has another OID', async () => {
     `select id from kept where m in ('c', 'b2') order by id`,
     'select m, count(*) from kept group by m order by m',
     'select * from keyed order by m',
+    'select m, ms from kept order by ms, id',
+    `select id from kept where 'd' = any (ms) order by id`,
     `select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'kept'::regclass order by 1`,
     'select enum_range(null::letter)',
   ];
@@ -242,12 +311,13 @@ test('another mirror, in which every type has another OID', async () => {
     await client.query(`create type other as enum ('o'); drop type other`);
     await client.query(`create type letter as enum ('a', 'b', 'd')`);
     await client.query(
-      `create table kept (id int primary key, m letter default 'b', check (m <> 'a' or id > 0))`,
+      `create table kept (id int primary key, m letter default 'b', ms letter[] default '{a,b}', check (m <> 'a' or id > 0))`,
     );
     await client.query(
       `create table keyed (m letter primary key); insert into keyed values ('d'), ('a')`,
     );
     await client.query(`insert into kept values (1, 'a'), (2, default), (3, null)`);
+    await client.query(`update kept set ms = '{d,NULL}' where id = 2`);
     await client.query(`flush table kept`);
     await client.query(`alter type letter add value 'c' before 'd'`);
     await client.query(`insert into kept values (4, 'c'), (5, 'd')`);
@@ -257,13 +327,13 @@ test('another mirror, in which every type has another OID', async () => {
     return { oid: await oidOf(client), answers: await answers(client) };
   });
   expect(before.answers[0]).toEqual([
-    [3, null],
-    [5, 'd'],
-    [4, 'c'],
-    [7, 'c'],
-    [2, 'b2'],
-    [6, 'b2'],
-    [1, 'a'],
+    [3, null, '{a,b2}'],
+    [5, 'd', '{a,b2}'],
+    [4, 'c', '{a,b2}'],
+    [7, 'c', '{a,b2}'],
+    [2, 'b2', '{d,NULL}'],
+    [6, 'b2', '{a,b2}'],
+    [1, 'a', '{a,b2}'],
   ]);
   await server.stop('SIGKILL');
   await rm(join(server.dataDir, 'mirror'), { recursive: true });

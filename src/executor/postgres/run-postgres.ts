@@ -2,9 +2,11 @@ import { notSupported } from '../../base/index.ts';
 import type { Query, RangeTblEntry } from '../../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../../catalog/types.ts';
 import { resolveVar, walk } from '../../planner/walk.ts';
+import { enumLabelListType, enumOfList } from '../../types/enum-type.ts';
+import { defaultTypeContext } from '../../types/type.ts';
 import { decodeUtf8 } from '../../types/utf8.ts';
 import { pgType } from '../../types/registry.ts';
-import type { Row } from '../../types/value.ts';
+import type { Row, Value } from '../../types/value.ts';
 import { Unprintable, postgresDialect, printQuery } from '../print/index.ts';
 import type { PrintEnvironment } from '../print/index.ts';
 import { batchRowsMax } from '../types.ts';
@@ -29,9 +31,15 @@ async function* runPostgres(
   context: ExecutionContext,
   fallback: FallbackPostgres,
 ): AsyncGenerator<Row[]> {
-  const types = query.targetList
-    .filter((target) => !target.junk)
-    .map((target) => pgType(target.expr.typeOid));
+  const targets = query.targetList.filter((target) => !target.junk);
+  const types = targets.map((target) => pgType(target.expr.typeOid));
+  const { enums } = context.catalog;
+  // As text: the OIDs of enum types are others there.
+  const textOf = targets.map(({ expr }): ((text: string) => Value) =>
+    enumOfList(enums, expr.typeOid) === undefined
+      ? (text) => text
+      : (text) => enumLabelListType.parse(text, -1, defaultTypeContext),
+  );
   const { rows, error } = await execute(
     query,
     context,
@@ -42,7 +50,8 @@ async function* runPostgres(
     yield rows.slice(at, at + batchRowsMax).map((body) => {
       const row: Row = [];
       let offset = 2;
-      for (const type of types) {
+      for (let i = 0; i < types.length; i++) {
+        const type = types[i];
         const length = body.readInt32BE(offset);
         offset += 4;
         if (length < 0) {
@@ -50,7 +59,7 @@ async function* runPostgres(
           continue;
         }
         const bytes = body.subarray(offset, offset + length);
-        row.push(type ? type.decode(bytes, -1) : decodeUtf8(bytes));
+        row.push(type ? type.decode(bytes, -1) : textOf[i]!(decodeUtf8(bytes)));
         offset += length;
       }
       return row;

@@ -1,4 +1,5 @@
 import { assert } from '../../base/index.ts';
+import { enumLabelListType } from '../../types/enum-type.ts';
 import { pgType } from '../../types/registry.ts';
 import type { TypeContext } from '../../types/type.ts';
 import { defaultTypeContext } from '../../types/type.ts';
@@ -11,6 +12,9 @@ const neutral: TypeContext = { ...defaultTypeContext, intervalStyle: 'iso_8601' 
 export function valueText(value: Exclude<Value, null>, typeOid: number): string {
   const type = pgType(typeOid);
   if (type) return type.format(value, neutral);
+  // Arrays of enums are the only ones of a type of the catalog's.
+  if (typeof value === 'object' && 'elements' in value)
+    return enumLabelListType.format(value, neutral);
   // `unknown` and "char" are text, regclass and its like are OIDs.
   assert(
     typeof value === 'string' || typeof value === 'number',

@@ -1,3 +1,4 @@
+import { enumOrList } from '../../types/enum-type.ts';
 import type { EnumType } from '../../types/enum-type.ts';
 import type { PgType } from '../../types/type.ts';
 import { Oid, pgType } from '../../types/index.ts';
@@ -24,7 +25,7 @@ export function typeOf(oid: number): PgType {
   // A literal that nothing has given a type, as concat() takes it, is its text.
   return (
     pgType(oid === Oid.unknown ? Oid.text : oid) ??
-    compiling.get(oid)?.type ??
+    enumOrList(compiling, oid) ??
     unsupported(`type ${oid}`)
   );
 }

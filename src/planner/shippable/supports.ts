@@ -2,6 +2,7 @@ import type { Query } from '../../analyzer/tree.ts';
 import type { CatalogSnapshot } from '../../catalog/types.ts';
 import type { Printed, RelationRequest } from '../../executor/print/index.ts';
 import { Unprintable, printQuery } from '../../executor/print/index.ts';
+import { enumOrList } from '../../types/enum-type.ts';
 import { Oid } from '../../types/oid.ts';
 import type { StatementContext } from '../../executor/print/index.ts';
 import type { Value } from '../../types/value.ts';
@@ -47,13 +48,13 @@ export function relationColumn(
   return { name: `c${attno}`, type, finite: true };
 }
 
-/** Labels lie in files as text, in an order that is not the type's. */
+/** Labels lie in files as text, in an order that is not the type's; arrays of them as lists. */
 function storedEnum(
   { rteKind }: RelationRequest['rte'],
   typeOid: number,
   catalog: CatalogSnapshot,
 ): Printed['type'] {
-  if (rteKind !== 'relation' || !catalog.enums.has(typeOid)) return undefined;
+  if (rteKind !== 'relation' || enumOrList(catalog.enums, typeOid) === undefined) return undefined;
   return { name: 'TEXT_FORM' };
 }
 

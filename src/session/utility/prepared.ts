@@ -1,6 +1,7 @@
 import { PgError, SqlState } from '../../base/index.ts';
 import { parse as parseStatements } from '../../sql/index.ts';
 import type { UtilityStatement } from '../../sql/index.ts';
+import { enumOfList, enumOrList } from '../../types/enum-type.ts';
 import { pgType } from '../../types/registry.ts';
 import { decodeRows } from '../decode-rows.ts';
 import { mirrorOf } from '../mirror-access.ts';
@@ -71,7 +72,9 @@ export async function bindPrepared(
   const { types } = session.settings;
   const values = params.map((value, i) => {
     if (value === null) return null;
-    const type = pgType(prepared.paramTypes[i]!);
+    const type =
+      pgType(prepared.paramTypes[i]!) ??
+      enumOrList(session.transaction.catalog.enums, prepared.paramTypes[i]!);
     return Buffer.from(type === undefined ? (value as string) : type.format(value, types));
   });
   return { prepared, input: { raw: { formats: [], values }, params, resultFormats: [] } };
@@ -97,7 +100,11 @@ async function evaluate(
   if (result.kind === 'encoded') {
     const types = session.settings.types;
     const fields = paramTypes.map((typeOid) => ({ typeOid, typmod: -1 }));
-    return [...decodeRows(result.rows.slice(0, 1), fields, [], types)[0]!];
+    const [row] = decodeRows(result.rows.slice(0, 1), fields, [], types);
+    return row!.map((value, i) => {
+      const list = enumOfList(catalog.enums, paramTypes[i]!)?.listType;
+      return list === undefined || value === null ? value : list.parse(value as string, -1, types);
+    });
   }
   throw new PgError(SqlState.internalError, 'the arguments of EXECUTE gave no row');
 }
