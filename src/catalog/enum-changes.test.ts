@@ -24,15 +24,15 @@ function types(
 test('labels with another name, two that change theirs with each other among them', () => {
   const before = types([10, 100, ['a', 'b', 'c']], [20, 200, ['x']]);
   const after = types([10, 100, ['b', 'a', 'c']], [20, 200, ['x']]);
+  const names = new Map([
+    ['a', 'b'],
+    ['b', 'a'],
+  ]);
+  // Of the type, and of arrays of it.
   expect(renamedLabels(before, after)).toEqual(
     new Map([
-      [
-        10,
-        new Map([
-          ['a', 'b'],
-          ['b', 'a'],
-        ]),
-      ],
+      [10, names],
+      [9, names],
     ]),
   );
 });

@@ -55,13 +55,40 @@ test('a list becomes what ARRAY[…] is', () => {
   });
 });
 
+test('an array that is no plain list is a value', () => {
+  const arrayed = (
+    elements: readonly (string | null)[],
+    dims: number[],
+    lowerBounds: number[],
+  ) => ({
+    kind: 'const',
+    typeOid: mood.arrayOid,
+    value: { kind: 'array', elements, dims, lowerBounds },
+    datum: undefined,
+  });
+  const { oid, arrayOid } = mood;
+  expect(withEnumLabels<Expr>(arrayOf(0, 16_388), enums)).toMatchObject(
+    arrayed(['happy'], [1], [0]),
+  );
+  const empty = constant(arrayOid, 16 << 2, 0, 0, oid);
+  expect(withEnumLabels<Expr>(empty, enums)).toMatchObject(arrayed([], [], []));
+  // Bits say which elements are there; the data begin at a multiple of 8.
+  const withNull = constant(arrayOid, 40 << 2, 1, 32, oid, 3, 1, 0b101, 0, 16_386, 16_388);
+  expect(withEnumLabels<Expr>(withNull, enums)).toMatchObject(
+    arrayed(['sad', null, 'happy'], [3], [1]),
+  );
+  const square = constant(arrayOid, 40 << 2, 2, 0, oid, 2, 1, 1, 1, 16_386, 16_388);
+  expect(withEnumLabels<Expr>(square, enums)).toMatchObject(
+    arrayed(['sad', 'happy'], [2, 1], [1, 1]),
+  );
+});
+
 test('what is no value of an enum here stays the same object', () => {
   const others = [
     constant(mood.oid, 99),
     constant(Oid.regclass, 16_388),
-    arrayOf(0, 16_388),
     arrayOf(1, 16_388, 99),
-    constant(mood.arrayOid, 16 << 2, 0, 0, mood.oid),
+    constant(mood.arrayOid, 17),
     { ...constant(mood.oid, 16_388), value: 'sad' },
   ];
   for (const other of others) expect(withEnumLabels(other, enums)).toBe(other);
