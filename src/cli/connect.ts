@@ -2,6 +2,9 @@
 import pg from 'pg';
 import { sendCancelRequest } from './cancel.ts';
 import { CommandError, usageError } from './errors.ts';
+import { tell } from './output.ts';
+import { passwordFromFile } from './password-file.ts';
+import { askSecretly, canAsk } from './prompt.ts';
 
 /** What the command line says; each wins over its variable. */
 export interface ConnectionFlags {
@@ -115,21 +118,67 @@ function connectFailure(error: unknown, { host, port }: Target): Error {
   }
 }
 
+interface ConnectOptions {
+  readonly applicationName: string;
+  readonly onNotice?: (notice: Notice) => void;
+}
+
+/** The server asks for a password that nobody has given yet. */
+class PasswordNeeded extends Error {}
+
+/** What has been typed for a target: its other connections do not ask again. */
+const typed = new WeakMap<Target, Promise<string>>();
+
 /**
  * Connects, or throws a CommandError that says how to help it, or the server's own error. `onNotice` gets the server's notices,
- * `pg.DatabaseError`-like records.
+ * `pg.DatabaseError`-like records. When the server asks for a password, it is the target's, else one of the password file, else it is asked
+ * for on the terminal.
  */
-export async function connect(
+export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
+  const known = target.password ?? (await typed.get(target));
+  let file: string | undefined;
+  const found = (): string => {
+    const entry = passwordFromFile(target, process.env, (message) => tell(`pgtide: ${message}`));
+    if (entry === undefined) throw new PasswordNeeded();
+    file = entry.path;
+    return entry.password;
+  };
+  try {
+    return await open(target, known ?? found, options);
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && error.code === wrongPassword && file !== undefined)
+      throw new CommandError(`${error.message}; the password is that of file "${file}"`);
+    if (!(error instanceof PasswordNeeded)) throw error;
+  }
+  // On a new connection, as psql does: how long somebody types is nothing that the server should wait for.
+  const asking = typed.get(target) ?? askPassword(target);
+  typed.set(target, asking);
+  return await open(target, await asking, options);
+}
+
+/** invalid_password */
+const wrongPassword = '28P01';
+
+async function askPassword({ user }: Target): Promise<string> {
+  const hint = 'Set PGPASSWORD, or put it in ~/.pgpass; on a terminal it is asked for';
+  if (!canAsk()) throw new CommandError(`the server asks for the password of "${user}"`, { hint });
+  const password = (await askSecretly(`Password for user ${user}: `)) ?? '';
+  if (password === '') throw new CommandError('no password was given');
+  return password;
+}
+
+async function open(
   target: Target,
-  options: { applicationName: string; onNotice?: (notice: Notice) => void },
+  password: string | (() => string),
+  options: ConnectOptions,
 ): Promise<Connection> {
-  const { host, port, user, database, password } = target;
+  const { host, port, user, database } = target;
   const client = new pg.Client({
     host,
     port,
     user,
     database,
-    ...(password === undefined ? {} : { password }),
+    password,
     application_name: options.applicationName,
     connectionTimeoutMillis: connectTimeoutMs,
     types,
@@ -141,6 +190,10 @@ export async function connect(
   try {
     await client.connect();
   } catch (error) {
+    if (error instanceof PasswordNeeded) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
     throw connectFailure(error, target);
   }
   return {
