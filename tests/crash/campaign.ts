@@ -28,6 +28,7 @@ import {
   upsertedCounters,
 } from './workload/contended.ts';
 import { schemaChanges } from './workload/ddl.ts';
+import { expiringRows, forgottenRows } from './workload/expiry.ts';
 import { references } from './workload/references.ts';
 import { sharedRows, userRows } from './workload/own-rows.ts';
 
@@ -83,6 +84,8 @@ function parts(): Part[] {
     bulkLoads('bulk', false),
     bulkLoads('wide', true),
     schemaChanges('items'),
+    expiringRows(),
+    forgottenRows(),
   ];
   const tables = [
     'items',
@@ -99,6 +102,10 @@ function parts(): Part[] {
     'wide',
     'orders',
     'lines',
+    'blinks',
+    'blinks',
+    'drafts',
+    'drafts',
   ];
   return [...own, flusher(tables)];
 }

@@ -41,6 +41,8 @@ export const workPoints: readonly string[] = [
   'compact: committed',
   'compact: files removed',
   'compact: marks removed',
+  'retention: rows removed',
+  'evict: rows removed',
   'truncate: files unlisted',
   'truncate: files removed',
   'drop: before files',
