@@ -4,7 +4,7 @@
  *   startup -> opening -> open -> closing -> closed
  *
  * `pump` is the loop: while messages are there and the session answers synchronously, everything happens in one turn of
- * the event loop, with one write at its end.
+ * the event loop, with one write at its end, which waits for those of other connections (WriteBatch).
  */
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
@@ -18,6 +18,7 @@ import type { ListenerLimits } from './limits.ts';
 import { messagesPerTurnMax } from './limits.ts';
 import { SocketOutput } from './output.ts';
 import { admit, fatal, identify, negotiate } from './start-up.ts';
+import type { WriteBatch } from './write-batch.ts';
 
 /** What a connection needs of its listener. */
 export interface ConnectionHost {
@@ -25,6 +26,7 @@ export interface ConnectionHost {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: ListenerLimits;
+  readonly writes: WriteBatch;
   /** Takes one of `connectionsMax` places; false when there is none. */
   enter(connection: Connection): boolean;
   /** The session exists and may be cancelled. */
@@ -250,10 +252,21 @@ export class Connection {
       if (message === undefined) break;
       if (this.handle(message)) return;
     }
+    if (output.writer.length > 0 && !this.inputEnded && !this.socket.isPaused()) {
+      this.host.writes.add(this.writeAnswers);
+      return;
+    }
     if (this.await(output.flush())) return;
     if (this.inputEnded) this.finish(undefined);
     else if (this.socket.isPaused()) this.socket.resume();
   }
+
+  private readonly writeAnswers = (): void => {
+    // Otherwise the end of the connection has written them.
+    if (this.phase !== 'open') return;
+    const behind = this.output.flush();
+    if (!this.busy) this.await(behind);
+  };
 
   /** Hands one message to the session. True when what follows has to wait. */
   private handle(message: SessionMessage): boolean {

@@ -12,6 +12,7 @@ import { Connection } from './connection.ts';
 import type { ConnectionHost } from './connection.ts';
 import { defaultLimits, forceStopMs, startupsMin } from './limits.ts';
 import type { ListenerLimits } from './limits.ts';
+import { writeBatch } from './write-batch.ts';
 import { fatal } from './start-up.ts';
 
 export interface ListenerOptions extends Partial<ListenerLimits> {
@@ -55,6 +56,7 @@ export async function createListener(options: ListenerOptions): Promise<Listener
     clock: options.clock ?? systemClock,
     log: options.log,
     limits,
+    writes: writeBatch(),
     enter(connection) {
       if (entered.size >= limits.connectionsMax) return false;
       entered.add(connection);
