@@ -129,6 +129,20 @@ export function readReport(body: Buffer): Report {
   return all;
 }
 
+const noticesOf = new WeakMap<PgError, readonly Report[]>();
+
+/** The error of a statement that had given notices. */
+export function errorAfter(notices: readonly Report[], report: Report): PgError {
+  const error = errorOf(report);
+  if (notices.length > 0) noticesOf.set(error, notices);
+  return error;
+}
+
+/** What a statement had to say before it failed. */
+export function noticesBefore(error: unknown): readonly Report[] {
+  return (error instanceof PgError && noticesOf.get(error)) || [];
+}
+
 /** The error as thrown to callers. */
 export function errorOf(report: Report): PgError {
   const { code, message, ...fields } = report;

@@ -7,6 +7,7 @@ import { assert, PgError, SqlState } from '../base/index.ts';
 import type { Report } from '../base/index.ts';
 import {
   backendMessages,
+  errorAfter,
   errorOf,
   readReport,
   readRowDescription,
@@ -519,7 +520,7 @@ function readResult(response: Uint8Array): QueryResult {
         break;
       }
       case 'E':
-        throw errorOf(readReport(body));
+        throw errorAfter(notices, readReport(body));
       default:
         break;
     }

@@ -15,6 +15,7 @@
 export {
   backendMessages,
   errorOf,
+  noticesBefore,
   readParameterDescription,
   readReport,
   readRowDescription,

@@ -69,6 +69,7 @@ export function constantParts(query: Query, catalog: CatalogSnapshot): ConstantP
     found.forEach(take);
   };
 
+  const columns = new Map<Expr, Part>();
   /** A column of a sub-query that PostgreSQL may pull up. */
   const columnPart = (variable: VarExpr): Part => {
     const level = queries.length - 1 - variable.levelsUp;
@@ -85,25 +86,21 @@ export function constantParts(query: Query, catalog: CatalogSnapshot): ConstantP
               ? rte.lists[0]![at]
               : undefined;
     if (expr === undefined || rte === undefined) return open;
-    const above = queries.splice(level + 1);
-    if (rte.rteKind === 'subquery') queries.push(rte.query);
-    const part = partOf(expr);
-    if (rte.rteKind === 'subquery') queries.pop();
-    queries.push(...above);
+    let part = columns.get(expr);
+    if (part === undefined) {
+      const above = queries.splice(level + 1);
+      if (rte.rteKind === 'subquery') queries.push(rte.query);
+      columns.set(expr, (part = partOf(expr)));
+      if (rte.rteKind === 'subquery') queries.pop();
+      queries.push(...above);
+    }
     if (!part.closed || part.free) return open;
     standsFor.set(variable, resolved(expr));
     // What it computes is looked at where it stands.
     return { ...part, computes: false };
   };
 
-  const seen = new Map<Expr, Part>();
   const partOf = (expr: Expr): Part => {
-    let part = seen.get(expr);
-    if (part === undefined) seen.set(expr, (part = findPart(expr)));
-    return part;
-  };
-
-  const findPart = (expr: Expr): Part => {
     switch (expr.kind) {
       case 'const':
         return constant;

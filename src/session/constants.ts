@@ -1,6 +1,6 @@
 /** Constants that fail: PostgreSQL computes them while it plans, so that they are an error where no row comes, too. */
 import { PgError } from '../base/index.ts';
-import type { Analyzed, Query } from '../analyzer/tree.ts';
+import type { Analyzed, Expr, Query } from '../analyzer/tree.ts';
 import { valueText } from '../executor/print/index.ts';
 import type { Execution } from '../executor/run-plan.ts';
 import { constantParts, selectOfConstants } from '../planner/constants.ts';
@@ -10,17 +10,22 @@ import type { Prepared, SessionState } from './state.ts';
 
 /** What there is to find out about an analyzed statement. */
 interface Constants {
+  readonly runFirst: boolean;
+  /** Made when first asked for: nothing fails in most statements that compute their constants first. */
+  trials: Trials | undefined;
+  /** Without parameters: what PostgreSQL has said. Undefined: not asked yet. */
+  answer: { readonly error: PgError | undefined } | undefined;
+}
+
+/** The constants as queries of the row executor. */
+interface Trials {
   /** Of constants alone: whether they have been computed without an error. Undefined: not tried yet. */
   fixedHold: boolean | undefined;
   readonly fixed: Query | undefined;
   /** With parameters: computed for each execution. */
   readonly bound: Query | undefined;
-  /** Something that the row executor can't compute, of constants or with parameters. */
-  readonly fixedUnknown: boolean;
-  readonly boundUnknown: boolean;
-  readonly runFirst: boolean;
-  /** Without parameters: what PostgreSQL has said. Undefined: not asked yet. */
-  answer: { readonly error: PgError | undefined } | undefined;
+  /** There is something that the row executor can't compute. */
+  readonly unknown: boolean;
 }
 
 const none = 'none';
@@ -30,35 +35,34 @@ function constantsOf(session: SessionState, analyzed: Analyzed): Constants | und
   const { catalog } = session.transaction;
   let found = known.get(analyzed);
   if (found?.version !== catalog.version) {
-    found = { version: catalog.version, constants: findConstants(session, analyzed) ?? none };
+    const [query] = analyzed.queries;
+    const parts = query && constantParts(query, catalog);
+    const constants =
+      parts === undefined
+        ? none
+        : { runFirst: parts.runFirst, trials: undefined, answer: undefined };
+    found = { version: catalog.version, constants };
     known.set(analyzed, found);
   }
   return found.constants === none ? undefined : found.constants;
 }
 
-function findConstants(session: SessionState, analyzed: Analyzed): Constants | undefined {
+function findTrials(session: SessionState, analyzed: Analyzed): Trials {
   const { catalog } = session.transaction;
   const { support } = session.engine;
-  const [query] = analyzed.queries;
-  if (query === undefined) return undefined;
-  const parts = constantParts(normalizeQuery(query, catalog), catalog);
-  if (parts === undefined) return undefined;
-  const { fixed, bound, opaque, runFirst } = parts;
-  const computable = (all: typeof fixed): typeof fixed =>
-    all.filter((expr) => support.row(selectOfConstants([expr]), catalog) === undefined);
-  const computed = { fixed: computable(fixed), bound: computable(bound) };
-  const queryOf = (all: typeof fixed): Query | undefined =>
-    all.length === 0 ? undefined : selectOfConstants(all);
-  const hasParams = analyzed.paramTypes.length > 0;
-  return {
-    fixedHold: undefined,
-    fixed: queryOf(computed.fixed),
-    bound: queryOf(computed.bound),
-    fixedUnknown: computed.fixed.length < fixed.length || (opaque && !hasParams),
-    boundUnknown: computed.bound.length < bound.length || (opaque && hasParams),
-    runFirst,
-    answer: undefined,
+  const parts = constantParts(normalizeQuery(analyzed.queries[0]!, catalog), catalog);
+  if (parts === undefined)
+    return { fixedHold: true, fixed: undefined, bound: undefined, unknown: false };
+  let unknown = parts.opaque;
+  const queryOf = (all: readonly Expr[]): Query | undefined => {
+    const computable = all.filter(
+      (expr) => support.row(selectOfConstants([expr]), catalog) === undefined,
+    );
+    if (computable.length < all.length) unknown = true;
+    return computable.length === 0 ? undefined : selectOfConstants(computable);
   };
+  const [fixed, bound] = [queryOf(parts.fixed), queryOf(parts.bound)];
+  return { fixedHold: undefined, fixed, bound, unknown };
 }
 
 /** Whether the expressions can be computed, by our own means and at once. */
@@ -74,10 +78,16 @@ function holds(query: Query | undefined, execution: Execution): boolean {
   }
 }
 
-function surelyHold(constants: Constants, execution: Execution): boolean {
-  if (constants.fixedUnknown || constants.boundUnknown) return false;
-  constants.fixedHold ??= holds(constants.fixed, execution);
-  return constants.fixedHold && holds(constants.bound, execution);
+function surelyHold(
+  session: SessionState,
+  analyzed: Analyzed,
+  constants: Constants,
+  execution: Execution,
+): boolean {
+  const trials = (constants.trials ??= findTrials(session, analyzed));
+  if (trials.unknown) return false;
+  trials.fixedHold ??= holds(trials.fixed, execution);
+  return trials.fixedHold && holds(trials.bound, execution);
 }
 
 /** Whether no constant of the statement can be an error, found out within the tick; false: requireConstants tells. */
@@ -87,10 +97,11 @@ export function constantsHold(
   execution: Execution,
 ): boolean {
   const analyzed = prepared.plan?.analyzed;
-  const constants = analyzed && constantsOf(session, analyzed);
+  if (analyzed === undefined) return true;
+  const constants = constantsOf(session, analyzed);
   if (constants === undefined || constants.runFirst) return true;
   if (constants.answer !== undefined) return constants.answer.error === undefined;
-  return surelyHold(constants, execution);
+  return surelyHold(session, analyzed, constants, execution);
 }
 
 /** @throws the error that PostgreSQL's planner meets in a constant */
@@ -115,7 +126,8 @@ export async function errorToTell(
   const analyzed = prepared.plan?.analyzed;
   if (!(error instanceof PgError) || session.signal.aborted || analyzed === undefined) return error;
   const constants = constantsOf(session, analyzed);
-  if (constants?.runFirst !== true || surelyHold(constants, execution)) return error;
+  if (constants?.runFirst !== true || surelyHold(session, analyzed, constants, execution))
+    return error;
   try {
     await askPostgres(session, prepared, execution);
     return error;

@@ -7,7 +7,7 @@ import { validateRelations } from '../executor/dml/foreign-keys/validate.ts';
 import { project } from '../executor/dml/projections.ts';
 import { uniqueIndexViolation } from '../executor/dml/violations.ts';
 import { planProjection } from '../planner/projection.ts';
-import { quoteIdentifier } from '../pglite/index.ts';
+import { noticesBefore, quoteIdentifier } from '../pglite/index.ts';
 import type { DdlStatement, TableRecord } from '../sql/index.ts';
 import {
   ddlLockTargets,
@@ -114,6 +114,7 @@ export async function runDdl(session: SessionState, given: DdlStatement): Promis
   const { tag, notices } = await ddl
     .run(request, storage, validator(session, storage, conversions))
     .catch((error: unknown) => {
+      for (const notice of noticesBefore(error)) session.notice(notice);
       throw inSource(error, statement);
     });
   for (const notice of notices) session.notice(notice);
