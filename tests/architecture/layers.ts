@@ -74,7 +74,8 @@ export const layers: readonly Layer[] = [
     ],
   },
   // What callers of storage are promised: open to the planner too, which chooses among indexes.
-  { name: 'storage/types.ts', mayImport: ['locks'] },
+  { name: 'storage/types', mayImport: ['locks'] },
+  { name: 'storage/types.ts', mayImport: ['storage/types'] },
   // The files at the top of storage hold what its parts share, and put the parts together.
   { name: 'storage', mayImport: storageParts },
   { name: 'storage/tuple', mayImport: ['storage', 'storage/types.ts'] },
