@@ -209,11 +209,15 @@ test('a soft-deleted row gives way, goes without a key, and else stays deleted',
 });
 
 describe('many soft-deleted rows', () => {
-  /** Rows of 1 KB, all of them deleted, some of them twice; beside them some that are not. */
+  const wide = longName.repeat(5);
+  /** Enough of them to be written ahead more than twice. */
+  const count = Math.ceil(manyRows / 5);
+
+  /** Rows of 5 KB, all of them deleted, some of them twice; beside them some that are not. */
   async function loadDeleted(): Promise<void> {
     await load(
       heap,
-      shuffled(manyRows).flatMap((id): Row[] => [[id, `${longName} ${id}`]]),
+      shuffled(count).flatMap((id): Row[] => [[id, `${wide} ${id}`]]),
     );
     await inTransaction(storage, async (t) => {
       for (const row of await allRows(t, heap, { scope: sharedScope }))
@@ -222,9 +226,7 @@ describe('many soft-deleted rows', () => {
     folder.clock.advance(1000n);
     await load(
       heap,
-      shuffled(manyRows, 101).flatMap((id): Row[] =>
-        id % 2 === 0 ? [[id, `${longName} again`]] : [],
-      ),
+      shuffled(count, 101).flatMap((id): Row[] => (id % 2 === 0 ? [[id, `${wide} again`]] : [])),
     );
     await inTransaction(storage, async (t) => {
       for (const row of await allRows(t, heap, { scope: sharedScope }))
@@ -257,16 +259,18 @@ describe('many soft-deleted rows', () => {
         await storage.rewriteTable(t, heap, to, { rewriter: { live: copy, deleted: copy } }),
       ).toBeUndefined();
       expect(heldBytesMax).toBeLessThan(1.5 * spillBytes);
-      expect(state.overlays.get(to.tableId)!.rows.size * 1000).toBeLessThan(1.5 * spillBytes);
+      expect(state.overlays.get(to.tableId)!.rows.size * wide.length).toBeLessThan(
+        1.5 * spillBytes,
+      );
       await t.commit({ sync: false });
       const reading = storage.begin();
       const rows = await allRows(reading, to, { scope: sharedScope, includeDeleted: true });
-      expect(rows.map(({ values: [id] }) => id)).toEqual(numbers(manyRows));
+      expect(rows.map(({ values: [id] }) => id)).toEqual(numbers(count));
       const said = rows.map(
         ({ values, deleted }) =>
-          `${(values[1] as string).slice(longName.length + 1)}${deleted ? ', deleted' : ''}`,
+          `${(values[1] as string).slice(wide.length + 1)}${deleted ? ', deleted' : ''}`,
       );
-      expect(said).toEqual(numbers(manyRows).map(expected));
+      expect(said).toEqual(numbers(count).map(expected));
       await reading.rollback();
       const readCatalog = (): CatalogCheck => ({
         tables: [heap, to],
