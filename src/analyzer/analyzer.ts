@@ -150,9 +150,8 @@ export function createAnalyzer(
       bindMessage(params),
       syncMessage(),
     ]);
-    for (const { tag, body } of backendMessages(
-      await current().protocol(request, relevantOf(settings)),
-    )) {
+    // All settings: stable functions are asked too.
+    for (const { tag, body } of backendMessages(await current().protocol(request, settings))) {
       if (tag !== 'E') continue;
       const error = errorOf(readReport(body));
       return notOfPlanning.has(error.code) ? undefined : error;

@@ -14,6 +14,8 @@ export interface ConstantParts {
   readonly fixed: readonly Expr[];
   /** With parameters in them. */
   readonly bound: readonly Expr[];
+  /** A function among them is not immutable: what it gives may be another next time. */
+  readonly stable: boolean;
   /** Something is there whose parts are not known to us. */
   readonly opaque: boolean;
   /** Running the statement computes all of them first, whatever its rows: what fails there would have failed in planning. */
@@ -36,6 +38,7 @@ export function constantParts(query: Query, catalog: CatalogSnapshot): ConstantP
   const bound: Expr[] = [];
   let opaque = false;
   let conditional = false;
+  let stable = false;
 
   const queries: Query[] = [];
   /** Vars that stand for constants of sub-queries. */
@@ -119,6 +122,8 @@ export function constantParts(query: Query, catalog: CatalogSnapshot): ConstantP
     for (const child of Object.values(expr)) below(child, found);
     const parts = found.map(({ part }) => part);
     const closed = !openKinds.has(expr.kind) && foldable(expr, catalog) && parts.every(isClosed);
+    if (expr.kind === 'sqlValue' || ('funcId' in expr && isStable(expr.funcId, catalog)))
+      stable = true;
     const branches = conditionalKinds.has(expr.kind);
     if (branches) conditional = true;
     // Of a conditional each branch may be computed by itself.
@@ -134,7 +139,7 @@ export function constantParts(query: Query, catalog: CatalogSnapshot): ConstantP
 
   takeBelow(query);
   if (fixed.length + bound.length === 0 && !opaque) return undefined;
-  return { fixed, bound, opaque, runFirst: !opaque && !conditional && isOneList(query) };
+  return { fixed, bound, stable, opaque, runFirst: !opaque && !conditional && isOneList(query) };
 }
 
 interface Found {
@@ -178,6 +183,9 @@ const computingKinds: ReadonlySet<Expr['kind']> = new Set([
   'fieldSelect',
   'fieldStore',
 ]);
+
+const isStable = (funcId: number, catalog: CatalogSnapshot): boolean =>
+  catalog.volatility(funcId) !== 'immutable';
 
 /** Functions of the server's own are stubs to PostgreSQL. */
 function foldable(expr: Expr, catalog: CatalogSnapshot): boolean {
