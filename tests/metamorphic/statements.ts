@@ -14,6 +14,8 @@ export interface Statement {
 }
 
 const idsMax = 60;
+/** Of the names of unique indexes. */
+const uniquePrefix = 'u';
 
 export function literal(random: Random, type: ColumnType): string {
   if (random.chance(0.15)) return 'NULL';
@@ -72,15 +74,22 @@ function insert(random: Random, table: Table): string {
 }
 
 function update(random: Random, table: Table): string {
-  const { columns } = table;
+  const { columns, hasKey, indexes } = table;
+  // Which row is first decides whether the next one's key is free yet; PostgreSQL takes them as they lie (docs/compatibility.md).
+  const where = (shiftsKeys: boolean): string =>
+    shiftsKeys ? `id = ${random.between(0, idsMax)}` : condition(random, table);
   const column = columns.length > 0 ? random.pick(columns) : undefined;
-  const set =
-    column === undefined || random.chance(0.1)
-      ? `id = id + ${random.between(1, 3)}`
-      : column.type === 'int' && random.chance(0.5)
-        ? `${column.name} = coalesce(${column.name}, 0) + 1`
-        : `${column.name} = ${literal(random, column.type)}`;
-  return `update ${table.name} set ${set} where ${condition(random, table)}`;
+  if (column === undefined || random.chance(0.1)) {
+    const set = `id = id + ${random.between(1, 3)}`;
+    return `update ${table.name} set ${set} where ${where(hasKey)}`;
+  }
+  if (column.type === 'int' && random.chance(0.5)) {
+    const set = `${column.name} = coalesce(${column.name}, 0) + 1`;
+    const isKey = indexes.some((index) => index.startsWith(uniquePrefix));
+    return `update ${table.name} set ${set} where ${where(isKey)}`;
+  }
+  const set = `${column.name} = ${literal(random, column.type)}`;
+  return `update ${table.name} set ${set} where ${where(false)}`;
 }
 
 export function dml(random: Random, table: Table): Statement {
@@ -193,8 +202,8 @@ export function ddl(random: Random, world: World, table: Table): Statement {
       });
     }
     case 10: {
-      const index = `i${++names}`;
       const unique = random.chance(0.3) ? 'unique ' : '';
+      const index = `${unique === '' ? 'i' : uniquePrefix}${++names}`;
       if (column.type === 'jsonb') return alter(`alter column ${column.name} drop default`);
       return {
         sql: `create ${unique}index ${index} on ${name} (${column.name})`,
