@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { testFolder } from '../storage/testing-folder.ts';
 import type { TestFolder } from '../storage/testing-folder.ts';
 import type { Storage } from '../storage/types.ts';
-import { deniedBurstMax, openAudit } from './index.ts';
+import { blankEvent, deniedBurstMax, openAudit } from './index.ts';
 import type { Audit, AuditEvent } from './index.ts';
 import { auditKey, statementCharactersMax } from './record.ts';
 
@@ -38,18 +38,10 @@ afterEach(async () => {
 });
 
 const event = (action: string): AuditEvent => ({
+  ...blankEvent,
   kind: 'schema',
   action,
   role: 'ann',
-  sessionUser: null,
-  userId: null,
-  processId: null,
-  remoteAddress: null,
-  objectType: null,
-  objectName: null,
-  tables: [],
-  statement: null,
-  detail: null,
 });
 const actions = async (): Promise<string[]> => (await audit.list()).map(({ action }) => action);
 

@@ -15,6 +15,7 @@ import { auditKey, auditKeyPrefix, decodeEntry, encodeEntry } from './record.ts'
 import type { Audit, AuditEvent } from './types.ts';
 
 export type { Audit, AuditEntry, AuditEvent, AuditKind, AuditTable } from './types.ts';
+export { blankEvent } from './types.ts';
 
 /** Entries removed in one commit at most. */
 const pruneBatchMax = 500;

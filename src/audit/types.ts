@@ -36,6 +36,20 @@ export interface AuditEvent {
   readonly detail: string | null;
 }
 
+/** An event of which nothing but what was done is known. */
+export const blankEvent = {
+  role: null,
+  sessionUser: null,
+  userId: null,
+  processId: null,
+  remoteAddress: null,
+  objectType: null,
+  objectName: null,
+  tables: [],
+  statement: null,
+  detail: null,
+} as const satisfies Omit<AuditEvent, 'kind' | 'action'>;
+
 /** An entry of system.audit_log. */
 export interface AuditEntry extends AuditEvent {
   /** Rises in the order in which they were put down. */

@@ -1,4 +1,4 @@
-import { openAudit } from '../audit/index.ts';
+import { blankEvent, openAudit } from '../audit/index.ts';
 import { systemClock } from '../base/index.ts';
 import { openStorage } from '../storage/index.ts';
 
@@ -17,17 +17,9 @@ export async function auditRestore(dataDir: string, detail: string): Promise<voi
     // The server's own retention comes when it starts.
     const audit = await openAudit({ storage, clock: systemClock, log, retentionDays: 0 });
     await audit.write({
+      ...blankEvent,
       kind: 'data',
       action: 'RESTORE',
-      role: null,
-      sessionUser: null,
-      userId: null,
-      processId: null,
-      remoteAddress: null,
-      objectType: null,
-      objectName: null,
-      tables: [],
-      statement: null,
       detail,
     });
     await audit.close();

@@ -1,5 +1,6 @@
 import { SqlState } from '../base/index.ts';
 import type { PgError } from '../base/index.ts';
+import { blankEvent } from '../audit/index.ts';
 import type { AuditEvent, AuditKind, AuditTable } from '../audit/index.ts';
 import type { CatalogSnapshot, CatalogTable } from '../catalog/types.ts';
 import type { DdlStatement } from '../sql/index.ts';
@@ -26,14 +27,6 @@ function by(
     remoteAddress: session.client.remoteAddress,
   };
 }
-
-const nothing = {
-  objectType: null,
-  objectName: null,
-  tables: [],
-  statement: null,
-  detail: null,
-} as const;
 
 const roleTypes: ReadonlySet<string> = new Set(['role', 'user', 'group']);
 
@@ -101,8 +94,8 @@ export function auditDdl(
 export function auditDenied(session: SessionState, error: PgError, tag: string): void {
   if (error.code !== SqlState.insufficientPrivilege) return;
   session.engine.audit.denied({
+    ...blankEvent,
     ...by(session),
-    ...nothing,
     kind: 'denied',
     action: tag,
     detail: error.message,
@@ -112,8 +105,8 @@ export function auditDenied(session: SessionState, error: PgError, tag: string):
 /** Puts down that the session opens all users' rows, before it can read one. */
 export function auditAllUsers(session: SessionState): Promise<void> {
   return session.engine.audit.write({
+    ...blankEvent,
     ...by(session),
-    ...nothing,
     kind: 'access',
     action: 'SET',
     detail: "tide.scope = 'all'",
@@ -127,13 +120,11 @@ export function auditAllUsersAtStart(
   userId: string | undefined,
 ): Promise<void> {
   return engine.audit.write({
-    ...nothing,
+    ...blankEvent,
     kind: 'access',
     action: 'CONNECT',
     role: client.user,
-    sessionUser: null,
     userId: userId ?? client.user,
-    processId: null,
     remoteAddress: client.remoteAddress,
     detail: "tide.scope = 'all'",
   });
@@ -144,5 +135,5 @@ export function auditAction(
   session: SessionState,
   event: Pick<AuditEvent, 'kind' | 'action'> & Partial<AuditEvent>,
 ): Promise<void> {
-  return session.engine.audit.write({ ...by(session), ...nothing, ...event });
+  return session.engine.audit.write({ ...blankEvent, ...by(session), ...event });
 }

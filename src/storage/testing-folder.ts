@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { manualClock } from '../base/index.ts';
@@ -24,6 +24,13 @@ export function testFolder(): TestFolder {
       openStorage({ dataDir, clock, ...(options === undefined ? {} : { options }) }),
     remove: () => rmSync(dataDir, { recursive: true, force: true }),
   };
+}
+
+/** Paths of the Parquet files below a data folder's cold tier, sorted; those that are being written included. */
+export function parquetFiles(dataDir: string): string[] {
+  return readdirSync(join(dataDir, 'cold'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.includes('.parquet'))
+    .sort();
 }
 
 export async function allRows(

@@ -1,6 +1,6 @@
 import type { Engine } from '../engine.ts';
 import { prefixEnd } from '../keys/buffer.ts';
-import { Keyspace, fileKey, scopePrefix, tablePrefix, tablePrefixBytes } from '../keys/keyspace.ts';
+import { Keyspace, scopePrefix, tablePrefix, tablePrefixBytes } from '../keys/keyspace.ts';
 import { decodeScope, scopeLength } from '../keys/scope.ts';
 import type { ManifestEntry } from '../cold/manifest.ts';
 import { decodeManifestEntry } from '../cold/manifest.ts';
@@ -10,6 +10,7 @@ import { TupleFlag, tupleFlags, tupleSeq } from '../tuple/header.ts';
 import { ownerKey, removeWhere } from '../txn/bulk.ts';
 import type { Limits } from '../txn/reader.ts';
 import { latestView, readScopeRecord, readTableRecord } from '../txn/reader.ts';
+import { changeManifest } from './change-manifest.ts';
 
 /** The user id in a key of any keyspace that starts with table and scope. */
 function userOf(key: Buffer): string {
@@ -70,7 +71,7 @@ export async function removeTruncated(engine: Engine, tableId: number): Promise<
   );
   const files = await manifestOf(engine, tableId);
   const dropped = files.filter((file) => goneUser(file.userId, file.maxSeq));
-  await unlist(engine, tableId, dropped);
+  await changeManifest(engine, tableId, { unlist: dropped });
   await engine.faults('truncate: files unlisted');
   await engine.files.condemn(dropped);
   await engine.faults('truncate: files removed');
@@ -115,37 +116,6 @@ async function truncatedScopes(engine: Engine, tableId: number): Promise<string[
   } finally {
     await cursor.close();
   }
-}
-
-async function unlist(
-  engine: Engine,
-  tableId: number,
-  files: readonly ManifestEntry[],
-): Promise<void> {
-  if (files.length === 0) return;
-  await engine.sequencer.submit({
-    sync: true,
-    takesSeq: false,
-    write(writer) {
-      const get = (key: Buffer): Buffer | undefined => engine.sequencer.latest(key);
-      for (const { userId, fileId } of files) {
-        writer.delete(fileKey(Keyspace.manifest, tableId, userId, fileId));
-        writer.delete(fileKey(Keyspace.bloom, tableId, userId, fileId));
-      }
-      for (const userId of new Set(files.map((file) => file.userId))) {
-        const scope = readScopeRecord(get, tableId, userId);
-        writer.put(
-          scopePrefix(Keyspace.scope, tableId, userId),
-          encodeRecord({ ...scope, manifestVersion: scope.manifestVersion + 1 }),
-        );
-      }
-      const table = readTableRecord(get, tableId);
-      writer.put(
-        tablePrefix(Keyspace.table, tableId),
-        encodeRecord({ ...table, manifestVersion: table.manifestVersion + 1 }),
-      );
-    },
-  });
 }
 
 /** All manifest entries of a table, as written. */

@@ -6,7 +6,7 @@ import { openLevelStore } from '../hot/level-store.ts';
 import { Keyspace, tablePrefix } from '../keys/keyspace.ts';
 import { testTable } from '../testing.ts';
 import type { TestFolder } from '../testing-folder.ts';
-import { allRows, inTransaction, testFolder } from '../testing-folder.ts';
+import { allRows, inTransaction, parquetFiles, testFolder } from '../testing-folder.ts';
 import type { Storage } from '../types.ts';
 
 const table = testTable({
@@ -19,12 +19,6 @@ const table = testTable({
 });
 const everyone = { kind: 'all' } as const;
 const ann = { kind: 'one', userId: 'ann' } as const;
-
-function parquetFiles(dataDir: string): string[] {
-  return readdirSync(join(dataDir, 'cold'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.includes('.parquet'))
-    .sort();
-}
 
 async function fill(storage: Storage): Promise<void> {
   await inTransaction(storage, async (transaction) => {

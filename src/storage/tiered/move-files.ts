@@ -4,14 +4,11 @@ import { dirname, join } from 'node:path';
 import { PgError, SqlState, pgEpochUnixMicros } from '../../base/index.ts';
 import { fileChecksum } from '../cold/checksum.ts';
 import type { ManifestEntry } from '../cold/manifest.ts';
-import { encodeManifestEntry } from '../cold/manifest.ts';
 import type { FilePlace } from '../cold/places.ts';
 import type { Engine } from '../engine.ts';
-import { Keyspace, fileKey, scopePrefix, tablePrefix } from '../keys/keyspace.ts';
 import { syncFolder } from '../open/data-folder.ts';
-import { encodeRecord } from '../records.ts';
-import { readScopeRecord, readTableRecord } from '../txn/reader.ts';
 import type { MoveResult, StoredTable } from '../types.ts';
+import { changeManifest } from './change-manifest.ts';
 import { manifestOf } from './cleaning.ts';
 
 /** Files whose new places are listed by one commit. */
@@ -51,7 +48,7 @@ export async function moveFiles(
       const batch = all.slice(at, at + filesPerCommit);
       const moved = await copyAll(engine, place, batch, signal);
       await engine.faults('move: before commit');
-      await listMoved(engine, table, moved);
+      await changeManifest(engine, table.tableId, { list: moved.map(({ to }) => ({ entry: to })) });
       await engine.faults('move: committed');
       await engine.files.condemn(moved.map(({ from }) => from));
       await engine.faults('move: removed');
@@ -152,36 +149,4 @@ async function copy(
   const { tablespaceId: _, ...entry } = from;
   const { tablespaceId } = place;
   return { ...entry, path, ...(tablespaceId === undefined ? {} : { tablespaceId }) };
-}
-
-/** Lists the new places instead of the old ones, in one commit. */
-async function listMoved(
-  engine: Engine,
-  { tableId }: StoredTable,
-  moved: readonly Moved[],
-): Promise<void> {
-  await engine.sequencer.submit({
-    sync: true,
-    takesSeq: false,
-    write(writer) {
-      const get = (key: Buffer): Buffer | undefined => engine.sequencer.latest(key);
-      for (const { to } of moved)
-        writer.put(
-          fileKey(Keyspace.manifest, tableId, to.userId, to.fileId),
-          encodeManifestEntry(to),
-        );
-      for (const userId of new Set(moved.map(({ to }) => to.userId))) {
-        const scope = readScopeRecord(get, tableId, userId);
-        writer.put(
-          scopePrefix(Keyspace.scope, tableId, userId),
-          encodeRecord({ ...scope, manifestVersion: scope.manifestVersion + 1 }),
-        );
-      }
-      const table = readTableRecord(get, tableId);
-      writer.put(
-        tablePrefix(Keyspace.table, tableId),
-        encodeRecord({ ...table, manifestVersion: table.manifestVersion + 1 }),
-      );
-    },
-  });
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { existsSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Oid } from '../../../types/oid.ts';
@@ -9,7 +9,7 @@ import { openLevelStore } from '../../hot/level-store.ts';
 import { Keyspace, tablePrefix } from '../../keys/keyspace.ts';
 import { testTable } from '../../testing.ts';
 import type { TestFolder } from '../../testing-folder.ts';
-import { allRows, inTransaction, testFolder } from '../../testing-folder.ts';
+import { allRows, inTransaction, parquetFiles, testFolder } from '../../testing-folder.ts';
 import type { Storage, StorageTransaction, StoredRow, StoredTable } from '../../types.ts';
 
 const table = testTable({
@@ -26,12 +26,6 @@ beforeEach(() => {
   folder = testFolder();
 });
 afterEach(() => folder.remove());
-
-function parquetFiles(): string[] {
-  return readdirSync(join(folder.dataDir, 'cold'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.includes('.parquet'))
-    .sort();
-}
 
 const insert = (storage: Storage, of: StoredTable, rows: Row[], user = ''): Promise<void> =>
   inTransaction(storage, async (transaction) => {
@@ -108,7 +102,7 @@ describe('compaction', () => {
       deletedRows: 0,
       minSeq: before.map((r) => r.seq).sort((a, b) => a - b)[0],
     });
-    expect(parquetFiles()).toEqual([file!.path]);
+    expect(parquetFiles(folder.dataDir)).toEqual([file!.path]);
     const reading = storage.begin();
     for (const i of [0, 50, 99])
       expect((await reading.get(table, '', [i]))?.values).toEqual(
@@ -211,7 +205,7 @@ describe('compaction', () => {
       await insert(storage, table, [[i, `row ${i}`]]);
       await flush(storage);
     }
-    const old = parquetFiles();
+    const old = parquetFiles(folder.dataDir);
     const repeatable = storage.begin({ isolation: 'repeatable read' });
     repeatable.newStatement();
     const cursor = storage.begin();
@@ -227,7 +221,7 @@ describe('compaction', () => {
     await withRow(storage, 0, (transaction, row) => transaction.update(table, row, [0, 'new']));
     await storage.compact(table, { everything: true });
     await flush(storage);
-    expect(parquetFiles()).toEqual(expect.arrayContaining(old));
+    expect(parquetFiles(folder.dataDir)).toEqual(expect.arrayContaining(old));
     let rest = 0;
     for (let next = await scan.next(); next.done !== true; next = await scan.next())
       rest += next.value.length;
@@ -241,11 +235,11 @@ describe('compaction', () => {
     await columnar.rollback();
     unpin();
     await storage.idle();
-    expect(parquetFiles()).toEqual(expect.arrayContaining(old));
+    expect(parquetFiles(folder.dataDir)).toEqual(expect.arrayContaining(old));
     await repeatable.rollback();
     await storage.idle();
     const listed = (await storage.files(5)).map((file) => file.path).sort();
-    expect(parquetFiles()).toEqual(listed);
+    expect(parquetFiles(folder.dataDir)).toEqual(listed);
     await storage.close();
   });
 
@@ -479,11 +473,11 @@ describe('compaction', () => {
       await insert(storage, table, [[i, 'a']]);
       await flush(storage);
     }
-    const files = parquetFiles();
+    const files = parquetFiles(folder.dataDir);
     await expect(
       storage.compact(table, { everything: true, signal: cancel.signal }),
     ).rejects.toThrow('enough');
-    expect(parquetFiles()).toEqual(files);
+    expect(parquetFiles(folder.dataDir)).toEqual(files);
     expect((await contents(storage)).length).toBe(3);
     await storage.close();
   });

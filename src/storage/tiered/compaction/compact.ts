@@ -12,6 +12,7 @@ import type { Engine } from '../../engine.ts';
 import type { TableRuntime } from '../../keys/table-runtime.ts';
 import { latestView } from '../../txn/reader.ts';
 import type { CompactOptions, CompactResult } from '../../types.ts';
+import { changeManifest } from '../change-manifest.ts';
 import { mergeBounds, writableFiles } from './bounds.ts';
 import type { Choice } from './choose.ts';
 import { chooseMerges, supersededShareMin } from './choose.ts';
@@ -21,7 +22,6 @@ import { mergeColumns, mergesInColumns } from './merge-columns.ts';
 import { mergeRows } from './merge-rows.ts';
 import { marksOf } from './scope-marks.ts';
 import { scopesToCompact } from './need.ts';
-import { swapFiles } from './swap.ts';
 
 /** Scopes worked on at a time: small files cost mostly waiting for the disk. */
 const scopesInFlightMax = 4;
@@ -150,7 +150,9 @@ export async function compactTable(
     if (mergesInColumns(table)) merged = await mergeColumns(duck, request);
     merged ??= await mergeRows(duck, request);
     await engine.faults('compact: before commit');
-    await swapFiles(engine, table, files, merged.file);
+    const list = merged.file === undefined ? [] : [merged.file];
+    await changeManifest(engine, table.tableId, { unlist: files, list });
+    engine.tableState(table.tableId).swaps++;
     await engine.faults('compact: committed');
     await engine.files.condemn(files);
     await engine.faults('compact: files removed');

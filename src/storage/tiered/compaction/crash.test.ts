@@ -1,11 +1,9 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SqlState } from '../../../base/index.ts';
 import { Oid } from '../../../types/oid.ts';
 import { testTable } from '../../testing.ts';
 import type { TestFolder } from '../../testing-folder.ts';
-import { allRows, inTransaction, testFolder } from '../../testing-folder.ts';
+import { allRows, inTransaction, parquetFiles, testFolder } from '../../testing-folder.ts';
 import type { Storage } from '../../types.ts';
 
 const table = testTable({
@@ -23,12 +21,6 @@ beforeEach(() => {
   folder = testFolder();
 });
 afterEach(() => folder.remove());
-
-function parquetFiles(): string[] {
-  return readdirSync(join(folder.dataDir, 'cold'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.includes('.parquet'))
-    .sort();
-}
 
 /** Three files for each of two users, with rows that are superseded in all ways. */
 async function fill(storage: Storage): Promise<void> {
@@ -73,7 +65,9 @@ async function contents(storage: Storage): Promise<string[]> {
 
 /** Whether what is on disk is what is listed. */
 async function expectNoOrphans(storage: Storage): Promise<void> {
-  expect(parquetFiles()).toEqual((await storage.files(5)).map((file) => file.path).sort());
+  expect(parquetFiles(folder.dataDir)).toEqual(
+    (await storage.files(5)).map((file) => file.path).sort(),
+  );
 }
 
 describe('compaction and crashes', () => {
@@ -169,11 +163,11 @@ describe('compaction and crashes', () => {
     });
     await fill(storage);
     const before = await contents(storage);
-    const files = parquetFiles();
+    const files = parquetFiles(folder.dataDir);
     await expect(storage.compact(table, { everything: true })).rejects.toMatchObject({
       code: SqlState.diskFull,
     });
-    expect(parquetFiles()).toEqual(files);
+    expect(parquetFiles(folder.dataDir)).toEqual(files);
     expect(await contents(storage)).toEqual(before);
     full = false;
     await storage.compact(table, { everything: true });
