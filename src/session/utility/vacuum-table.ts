@@ -42,7 +42,7 @@ export async function vacuumTable(
       severity: 'WARNING',
       code: SqlState.ioError,
       message: `could not remove file ${left}`,
-      hint: 'It belongs to no table any more; the next VACUUM, and the next start, try it again.',
+      hint: 'It belongs to no table any more. It is tried again until it succeeds.',
     });
   // Neither small files nor superseded rows were there.
   if (result['files_before'] === 0) return done;
