@@ -20,6 +20,7 @@ import { insert } from './workloads/insert.ts';
 import { manyUsers } from './workloads/many-users.ts';
 import { pointSelect } from './workloads/point-select.ts';
 import { recovery } from './workloads/recovery.ts';
+import { space } from './workloads/space.ts';
 import { start } from './workloads/start.ts';
 import { tpcb } from './workloads/tpcb.ts';
 
@@ -40,6 +41,7 @@ const workloads: readonly Workload[] = [
   flushUsers,
   flushLatency,
   drop,
+  space,
 ];
 
 const help = `npm run bench -- [workload …] [options]
