@@ -2,11 +2,8 @@
  * Constants that fail, wherever they may stand: PostgreSQL computes many of them while it plans, whether a row comes or not, and leaves
  * others alone. pgtide answers as PostgreSQL (PGlite) does, over no rows and over some.
  */
-import { PGlite } from '@electric-sql/pglite';
-import pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ServerProcess } from '../support/server-process.ts';
-import { startServerProcess } from '../support/server-process.ts';
+import { expect, test } from 'vitest';
+import { bothServers } from './both-servers.ts';
 
 const schema = [
   'create table empty (id int primary key, a int, v varchar(3), n numeric(4, 2), at timestamptz, j jsonb)',
@@ -187,31 +184,7 @@ const bound: readonly (readonly [sql: string, values: readonly unknown[]])[] = [
   ['delete from T where id = 7 / $1::int', [0]],
 ];
 
-let server: ServerProcess;
-let client: pg.Client;
-let postgres: PGlite;
-
-beforeAll(async () => {
-  server = await startServerProcess();
-  client = new pg.Client({
-    host: '127.0.0.1',
-    port: server.port,
-    user: 'postgres',
-    database: 'postgres',
-  });
-  await client.connect();
-  postgres = await PGlite.create();
-  for (const sql of schema) {
-    await client.query(sql);
-    await postgres.exec(sql);
-  }
-});
-
-afterAll(async () => {
-  await client.end();
-  await postgres.close();
-  await server.remove();
-});
+const both = bothServers(schema);
 
 interface Runs {
   query(sql: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>;
@@ -237,8 +210,8 @@ async function differences(
   for (const table of ['empty', 'filled']) {
     for (const [shape, values] of cases) {
       const sql = shape.replaceAll(/\bT\b/g, table);
-      const mine = await answer(client, sql, values);
-      const right = await answer(postgres, sql, values);
+      const mine = await answer(both.client, sql, values);
+      const right = await answer(both.postgres, sql, values);
       if (mine !== right) found.push(`${sql} [${values.join()}]: ${mine} instead of ${right}`);
     }
   }

@@ -3,11 +3,8 @@
  * statements fail, and the same rows are left. PGTIDE_SEED repeats a run,
  * PGTIDE_TRANSACTIONS makes it longer.
  */
-import { PGlite } from '@electric-sql/pglite';
-import pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ServerProcess } from '../support/server-process.ts';
-import { startServerProcess } from '../support/server-process.ts';
+import { expect, test } from 'vitest';
+import { bothServers } from './both-servers.ts';
 
 const transactions = Number(process.env['PGTIDE_TRANSACTIONS'] ?? 100);
 const keys = 6;
@@ -81,38 +78,16 @@ function statement(): string {
   }
 }
 
-let server: ServerProcess;
-let client: pg.Client;
-let postgres: PGlite;
-
-beforeAll(async () => {
-  server = await startServerProcess();
-  client = new pg.Client({
-    host: '127.0.0.1',
-    port: server.port,
-    user: 'postgres',
-    database: 'postgres',
-  });
-  await client.connect();
-  postgres = await PGlite.create();
-  for (const sql of schema) {
-    await client.query(sql);
-    await postgres.exec(sql);
-  }
-});
-
-afterAll(async () => {
-  await client.end();
-  await postgres.close();
-  await server.remove();
-});
+const both = bothServers(schema);
 
 /** The number of rows that a statement touched, or that it failed. */
 async function onBoth(sql: string): Promise<readonly [ours: string, theirs: string]> {
   const code = (error: unknown): string =>
     `failed ${(error as { code?: string }).code ?? String(error)}`;
-  const ours = await client.query(sql).then((result) => String(result.rowCount ?? 0), code);
-  const theirs = await postgres.query(sql).then((result) => String(result.affectedRows ?? 0), code);
+  const ours = await both.client.query(sql).then((result) => String(result.rowCount ?? 0), code);
+  const theirs = await both.postgres
+    .query(sql)
+    .then((result) => String(result.affectedRows ?? 0), code);
   return [ours, theirs];
 }
 
@@ -121,8 +96,8 @@ const outcome = (answer: string): string => (answer.startsWith('failed 23') ? 'f
 
 async function contents(table: string): Promise<readonly [unknown, unknown]> {
   const sql = `select (select string_agg(t::text, ' ' order by t::text) from ${table} t) as rows`;
-  const ours = (await client.query<{ rows: string | null }>(sql)).rows[0]?.rows;
-  const theirs = (await postgres.query<{ rows: string | null }>(sql)).rows[0]?.rows;
+  const ours = (await both.client.query<{ rows: string | null }>(sql)).rows[0]?.rows;
+  const theirs = (await both.postgres.query<{ rows: string | null }>(sql)).rows[0]?.rows;
   return [ours, theirs];
 }
 
@@ -154,7 +129,7 @@ test(`the same statements fail and the same rows are left, seed ${seed}`, async 
     }
     if (below(12) === 0) {
       const table = one(tables);
-      await client.query(`flush table ${table}`);
+      await both.client.query(`flush table ${table}`);
       log.push(`flush table ${table}`);
     }
     for (const table of tables) {

@@ -2,14 +2,11 @@
  * Statements over several rows of which some are wrong, each in its own way: of all that could be told pgtide tells what PostgreSQL
  * (PGlite) tells. PGTIDE_SEED repeats a run, PGTIDE_STATEMENTS makes it longer.
  */
-import { PGlite } from '@electric-sql/pglite';
-import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ServerProcess } from '../support/server-process.ts';
-import { startServerProcess } from '../support/server-process.ts';
+import { expect, test } from 'vitest';
+import { bothServers } from './both-servers.ts';
 
 const statements = Number(process.env['PGTIDE_STATEMENTS'] ?? 400);
 const seed = Number(process.env['PGTIDE_SEED'] ?? 4_711);
@@ -103,31 +100,7 @@ function update(): string {
   return `update ${one(['t', 't', 'w as t'])} set ${set}${where}${returning()}`;
 }
 
-let server: ServerProcess;
-let client: pg.Client;
-let postgres: PGlite;
-
-beforeAll(async () => {
-  server = await startServerProcess();
-  client = new pg.Client({
-    host: '127.0.0.1',
-    port: server.port,
-    user: 'postgres',
-    database: 'postgres',
-  });
-  await client.connect();
-  postgres = await PGlite.create();
-  for (const sql of schema) {
-    await client.query(sql);
-    await postgres.exec(sql);
-  }
-});
-
-afterAll(async () => {
-  await client.end();
-  await postgres.close();
-  await server.remove();
-});
+const both = bothServers(schema);
 
 /** All of an error that a client can see, but for its position. */
 function told(error: unknown): string {
@@ -156,16 +129,16 @@ async function outcome(
 }
 
 const ours = (run: () => Promise<unknown>): Promise<string> =>
-  outcome((sql) => client.query(sql), run);
+  outcome((sql) => both.client.query(sql), run);
 const theirs = (run: () => Promise<unknown>): Promise<string> =>
-  outcome((sql) => postgres.query(sql), run);
+  outcome((sql) => both.postgres.query(sql), run);
 
 async function same(sql: string, executor: string): Promise<void> {
-  await client.query(`set tide.executor = '${executor}'`);
-  const mine = await ours(async () => (await client.query(sql)).rows);
+  await both.client.query(`set tide.executor = '${executor}'`);
+  const mine = await ours(async () => (await both.client.query(sql)).rows);
   // What an executor can't do exactly it refuses.
   if (executor !== 'auto' && mine.includes('"0A000"')) return;
-  const right = await theirs(async () => (await postgres.query(sql)).rows);
+  const right = await theirs(async () => (await both.postgres.query(sql)).rows);
   expect(mine, `PGTIDE_SEED=${seed}: ${executor}: ${sql}`).toBe(right);
 }
 
@@ -174,7 +147,7 @@ test(`of several wrong rows the first is told, seed ${seed}`, async () => {
     const sql = below(3) === 0 ? update() : insert();
     await same(sql, one(['auto', 'auto', 'row', 'postgres']));
   }
-  await client.query('reset tide.executor');
+  await both.client.query('reset tide.executor');
 }, 60_000);
 
 async function sameCopy(sql: string, data: string, chunkBytes: number): Promise<void> {
@@ -183,10 +156,10 @@ async function sameCopy(sql: string, data: string, chunkBytes: number): Promise<
     const bytes = Buffer.from(data);
     for (let at = 0; at < bytes.length; at += chunkBytes)
       chunks.push(bytes.subarray(at, at + chunkBytes));
-    await pipeline(Readable.from(chunks), client.query(copyFrom(`${sql} from stdin`)));
+    await pipeline(Readable.from(chunks), both.client.query(copyFrom(`${sql} from stdin`)));
   });
   const right = await theirs(async () => {
-    await postgres.query(`${sql} from '/dev/blob'`, [], { blob: new Blob([data]) });
+    await both.postgres.query(`${sql} from '/dev/blob'`, [], { blob: new Blob([data]) });
   });
   expect(mine, `PGTIDE_SEED=${seed}: ${sql} of ${data.length} bytes\n${data.slice(0, 600)}`).toBe(
     right,
@@ -212,8 +185,8 @@ test(`of several wrong lines the one is told that PostgreSQL tells, seed ${seed}
         usual.replace('ok\t', ''),
       ]);
     });
-    await client.query('alter table t add column if not exists wide text');
-    await postgres.query('alter table t add column if not exists wide text');
+    await both.client.query('alter table t add column if not exists wide text');
+    await both.postgres.query('alter table t add column if not exists wide text');
     await sameCopy(
       `copy t (${columns.join(', ')}, wide)`,
       lines.map((line) => `${line}\n`).join(''),
