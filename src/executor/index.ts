@@ -33,6 +33,7 @@ export function createExecutors(options: ExecutorOptions): {
   const duckdb = (): Promise<Duckdb> =>
     (opening ??= openDuckdb({
       memoryBytesMax: options.duckdbMemoryBytes,
+      cachesFiles: true,
       ...(options.duckdbThreads === 0 ? {} : { threads: options.duckdbThreads }),
       tempDirectory: join(options.dataDir, 'tmp', 'columnar'),
     }));

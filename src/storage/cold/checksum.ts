@@ -1,12 +1,15 @@
 import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
-const chunkBytes = 1024 * 1024;
+const chunkBytesMax = 1024 * 1024;
 
 /** CRC-32 of a whole file, hexadecimal, with its size. */
 export async function fileChecksum(path: string): Promise<{ checksum: string; bytes: number }> {
   const file = await open(path, 'r');
   try {
+    // Most files are small: a large buffer for each would be what the collector comes for last.
+    const { size } = await file.stat();
+    const chunkBytes = Math.min(chunkBytesMax, Math.max(1, size));
     const chunk = Buffer.allocUnsafe(chunkBytes);
     let crc = 0;
     let bytes = 0;
