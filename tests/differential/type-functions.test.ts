@@ -176,7 +176,13 @@ describe('casts', () => {
       }))
       .sort((a, b) => a.oid - b.oid);
     expect(ours).toEqual(theirs);
-    expect(arrayOidOf.size * 2).toBe(allTypes.length);
+    // Every type here has its array type here; enum types share one pair, which is not of pg_type's own making.
+    const known = new Set(allTypes.map((type) => type.oid));
+    const pairs = [...arrayOidOf].filter((pair) => pair.every((oid) => known.has(oid)));
+    expect(pairs).toHaveLength(allTypes.length / 2);
+    expect([...arrayOidOf].filter((pair) => !pairs.includes(pair))).toEqual([
+      [Oid.anyenum, Oid.anyarray],
+    ]);
   });
 });
 
