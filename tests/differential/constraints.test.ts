@@ -4,6 +4,7 @@
  * PGTIDE_TRANSACTIONS makes it longer.
  */
 import { expect, test } from 'vitest';
+import { smallRandom } from '../support/small-random.ts';
 import { bothServers } from './both-servers.ts';
 
 const transactions = Number(process.env['PGTIDE_TRANSACTIONS'] ?? 100);
@@ -11,13 +12,7 @@ const keys = 6;
 
 const seed = Number(process.env['PGTIDE_SEED'] ?? Date.now() % 1_000_000);
 
-/** A small generator, the same for a seed everywhere. */
-let state = seed;
-function below(limit: number): number {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-  return Math.floor((state / 2 ** 32) * limit);
-}
-const one = <T>(list: readonly T[]): T => list[below(list.length)]!;
+const { below, one } = smallRandom(seed);
 
 const schema = [
   'create table p (id int primary key, u int unique, a int not null, b int not null, unique (a, b))',

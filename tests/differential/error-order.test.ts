@@ -6,18 +6,13 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
+import { smallRandom } from '../support/small-random.ts';
 import { bothServers } from './both-servers.ts';
 
 const statements = Number(process.env['PGTIDE_STATEMENTS'] ?? 400);
 const seed = Number(process.env['PGTIDE_SEED'] ?? 4_711);
 
-/** A small generator, the same for a seed everywhere. */
-let state = seed;
-function below(limit: number): number {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-  return Math.floor((state / 2 ** 32) * limit);
-}
-const one = <T>(list: readonly T[]): T => list[below(list.length)]!;
+const { below, one } = smallRandom(seed);
 
 const schema = [
   'create table r (id int primary key)',

@@ -4,6 +4,7 @@
  */
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { smallRandom } from '../support/small-random.ts';
 import { startServerProcess } from '../support/server-process.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 
@@ -33,22 +34,13 @@ afterAll(async () => {
 /** What a transaction may be told when others come between; anything else is a fault. */
 const expected: ReadonlySet<string> = new Set(['23503', '23505', '40001', '40P01']);
 
-/** Small, repeatable randomness: a failure is repeated by its seed. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 type Statements = (next: (below: number) => number, row: number) => readonly string[];
 
 /** Every client runs transactions of `statements`; returns how many committed. */
 async function race(level: string, seed: number, statements: Statements): Promise<number> {
   let committed = 0;
   const work = Array.from({ length: clients }, async (_, client) => {
-    const next = random(seed + client);
+    const next = smallRandom(seed + client).below;
     const connection = await pool.connect();
     try {
       for (let round = 0; round < rounds; round++) {
