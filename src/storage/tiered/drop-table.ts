@@ -55,7 +55,7 @@ export async function dropTable(
   for (const keyspace of tableKeyspaces) {
     const ofFiles = keyspace === Keyspace.manifest || keyspace === Keyspace.bloom;
     if (ofFiles && failures.first !== undefined) continue;
-    await removeWhere(engine, tablePrefix(keyspace, tableId), () => true);
+    await removeWhere(engine, tablePrefix(keyspace, tableId), () => true, { hidden: true });
   }
   await forgetBulks(engine, tableId);
   const { first } = failures;

@@ -2,7 +2,7 @@ import { notSupported } from '../../base/index.ts';
 import type { Engine } from '../engine.ts';
 import { orderedMicros } from '../keys/table-runtime.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
-import { removeBatchKeys } from '../txn/bulk.ts';
+import { backgroundPace } from '../txn/pace.ts';
 import { rowTail } from '../txn/overlay.ts';
 import { checkTuple } from '../txn/visibility.ts';
 import { giveBack } from './give-back.ts';
@@ -43,16 +43,18 @@ export async function evictExpired(
   if (table.kind !== 'stream' || table.ttlMicros === undefined)
     throw notSupported('eviction from a table that is no stream');
   const range = expiredRange(engine, runtime, table.ttlMicros);
+  const pace = backgroundPace();
   const cursor = engine.store.scan(range);
   let removed = 0;
   let bytes = 0;
   try {
     for (;;) {
-      const entries = await cursor.next(removeBatchKeys);
+      const entries = await cursor.next(pace.keys);
       if (entries.length === 0) break;
       signal?.throwIfAborted();
       engine.closing.throwIfAborted();
-      await engine.sequencer.submit({
+      const began = performance.now();
+      const written = engine.sequencer.submit({
         sync: false,
         takesSeq: false,
         write(writer) {
@@ -70,9 +72,12 @@ export async function evictExpired(
           }
         },
       });
+      const took = performance.now() - began;
+      await written;
       removed += entries.length;
       for (const [key, tuple] of entries) bytes += key.length + tuple.length;
       await engine.faults('evict: rows removed');
+      await pace.rest(took);
     }
   } finally {
     await cursor.close();

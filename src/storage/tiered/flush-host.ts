@@ -1,5 +1,3 @@
-import { availableParallelism } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pgEpochUnixMicros } from '../../base/index.ts';
 import type { FilesDuckdb } from '../cold/duck.ts';
 import type { FileTarget } from '../cold/file-writer.ts';
@@ -8,6 +6,7 @@ import type { Engine } from '../engine.ts';
 import type { KeyRange } from './ranges.ts';
 import { flushRanges } from './ranges.ts';
 import type { TableRuntime } from '../keys/table-runtime.ts';
+import { hasSpareProcessor } from '../txn/pace.ts';
 import type { Reader } from '../txn/reader.ts';
 import type { FlushWork, FlushedScope } from './flush-files.ts';
 import { flushParts, partedBytesDefault, together } from './flush-parts.ts';
@@ -18,9 +17,8 @@ import { flushThread } from './flush-thread.ts';
 
 /** Default of OpenStorageOptions.flushInlineRows: what takes less time than a thread needs to start. */
 const inlineRowsDefault = 16_384;
-/** How long, and what part of that time, the main thread works when it counts as busy. */
+/** How long the main thread is looked at to see whether it is busy. */
 const busyWindowMs = 50;
-const busyShare = 0.25;
 /** Threads that make a large flush's files. */
 const threadsMax = 2;
 /** Entries per read of the hot store in the main thread: about 1 ms of its time. */
@@ -94,7 +92,7 @@ export function flushHost(
         reader.release();
         const { folder } = store.shared;
         // Whoever sets the size wants two threads.
-        const isParted = partedBytes !== undefined || (await isQuiet());
+        const isParted = partedBytes !== undefined || (await hasSpareProcessor(busyWindowMs));
         const parts = isParted
           ? await flushParts(store, runtime, ranges, partedBytes ?? partedBytesDefault)
           : [ranges];
@@ -149,17 +147,6 @@ export function flushHost(
       await Promise.all(threads.map((thread) => thread.close()));
     },
   };
-}
-
-/**
- * Whether a second processor has nothing better to do: with one thread reads keep their latency, two are faster where nobody waits.
- * Judged by how busy the main thread is.
- */
-async function isQuiet(): Promise<boolean> {
-  if (availableParallelism() < 2) return false;
-  const before = performance.eventLoopUtilization();
-  await sleep(busyWindowMs);
-  return performance.eventLoopUtilization(before).utilization < busyShare;
 }
 
 /** Whether the ranges hold more entries than that, whatever they are. */

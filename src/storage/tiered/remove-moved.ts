@@ -1,24 +1,13 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Engine } from '../engine.ts';
 import { prefixEnd } from '../keys/buffer.ts';
 import { Keyspace, bulkKey, scopePrefix, tablePrefix, tablePrefixBytes } from '../keys/keyspace.ts';
 import { scopeLength } from '../keys/scope.ts';
 import { encodeRecord } from '../records.ts';
 import { TupleFlag, tupleFlags, tupleSeq } from '../tuple/header.ts';
-import type { Pace } from '../txn/bulk.ts';
 import { removeRange } from '../txn/bulk.ts';
 import type { Limits } from '../txn/reader.ts';
 import { readTableRecord } from '../txn/reader.ts';
 import { committedSeq, limitsMemo } from './cleaning.ts';
-
-/**
- * Nobody waits for it, so those who wait for something else come first: it works a millisecond or two at a time and rests as
- * long.
- */
-const pace: Pace = {
-  keys: 512,
-  rest: (ms) => setTimeout(Math.min(Math.max(1, ms), 50)),
-};
 
 /** Committed bulk transactions with rows in a table whose records wait for a pass over the whole table. */
 const bulksMax = 64;
@@ -67,7 +56,7 @@ async function removeNow(
     ? [tablePrefix(Keyspace.rows, tableId)]
     : users.map((userId) => scopePrefix(Keyspace.rows, tableId, userId));
   for (const prefix of prefixes)
-    await removeRange(engine, prefix, prefixEnd(prefix), condemned, pace);
+    await removeRange(engine, prefix, prefixEnd(prefix), condemned, { hidden: true });
 
   // What was flushed meanwhile has a removal of its own coming.
   if (all && state.unremovedAll === before.all) state.unremovedAll = 0;

@@ -17,6 +17,7 @@ import {
 import type { FreshRun } from './fresh-run.ts';
 import type { OverlayIndexEntry, OverlayRow, TableOverlay } from './overlay.ts';
 import { tableOverlay } from './overlay.ts';
+import { backgroundPace } from './pace.ts';
 import type { TransactionState } from './state.ts';
 import { isDeleted } from './visibility.ts';
 
@@ -31,8 +32,6 @@ export const spillBytes = 8 * 1024 * 1024;
 export const runSpillBytes = 4 * 1024 * 1024;
 /** Spilled batches being written at a time. */
 export const spillsInFlightMax = 2;
-/** Keys per batch when rows are removed in the background. */
-export const removeBatchKeys = 4096;
 
 /** Spills when the overlay has grown too large. Errors as commit's. */
 export async function spillIfLarge(state: TransactionState): Promise<void> {
@@ -268,21 +267,19 @@ export async function removeWhere(
   engine: Engine,
   prefix: Buffer,
   condemned: (key: Buffer, value: Buffer) => boolean,
+  options: RemoveOptions = {},
 ): Promise<number> {
-  return await removeRange(engine, prefix, prefixEnd(prefix), condemned);
+  return await removeRange(engine, prefix, prefixEnd(prefix), condemned, options);
 }
 
-/** For a removal that nobody waits for. */
-export interface Pace {
-  /** Keys read at a time: what is done with them is one slice of the event loop. */
-  readonly keys: number;
-  /** Waits between slices, the last of which took so many milliseconds. */
-  rest(ms: number): Promise<void>;
+export interface RemoveOptions {
+  /** Nobody sees the keys' values any more: they may be seen until the store is without them. Saves memory. */
+  readonly hidden?: boolean;
 }
 
 /**
- * Deletes the keys of one table in a range that `condemned` names, a batch at a time. When the table has been written to
- * since the range was read, each is judged again by its latest value as its batch is accepted, so that what has changed
+ * Deletes the keys of one table in a range that `condemned` names, a slice at a time. When the table has been written to
+ * since the range was read, each is judged again by its latest value as its slice is accepted, so that what has changed
  * stays.
  */
 export async function removeRange(
@@ -290,46 +287,44 @@ export async function removeRange(
   from: Buffer,
   to: Buffer,
   condemned: (key: Buffer, value: Buffer) => boolean,
-  pace?: Pace,
+  { hidden = false }: RemoveOptions = {},
 ): Promise<number> {
-  const batchKeys = pace?.keys ?? removeBatchKeys;
+  const pace = backgroundPace();
   const table = engine.tableState(from.readUInt32BE(1));
   const settled = table.accepted === table.settled;
   const { accepted } = table;
   const cursor = engine.store.scan({ from, to });
   let removed = 0;
   try {
-    let ahead = cursor.next(batchKeys);
+    let ahead = cursor.next(pace.keys);
     for (;;) {
       const entries = await ahead;
       if (entries.length === 0) return removed;
-      ahead = cursor.next(batchKeys);
+      ahead = cursor.next(pace.keys);
       ahead.catch(() => undefined);
       const began = performance.now();
       const doomed = entries.filter(([key, value]) => condemned(key, value));
-      if (doomed.length === 0) {
-        await pace?.rest(performance.now() - began);
-        continue;
-      }
-      const written = engine.sequencer.submit({
-        sync: false,
-        takesSeq: false,
-        write(writer) {
-          const unchanged = settled && table.accepted === accepted;
-          for (const [key] of doomed) {
-            if (!unchanged) {
-              const value = engine.sequencer.latest(key);
-              if (value === undefined || !condemned(key, value)) continue;
+      let written: Promise<unknown> | undefined;
+      if (doomed.length > 0)
+        written = engine.sequencer.submit({
+          sync: false,
+          takesSeq: false,
+          write(writer) {
+            const unchanged = settled && table.accepted === accepted;
+            for (const [key] of doomed) {
+              if (!unchanged) {
+                const value = engine.sequencer.latest(key);
+                if (value === undefined || !condemned(key, value)) continue;
+              }
+              if (hidden) writer.deleteHidden(key);
+              else writer.delete(key);
+              removed++;
             }
-            if (pace === undefined) writer.delete(key);
-            else writer.deleteHidden(key);
-            removed++;
-          }
-        },
-      });
+          },
+        });
       const took = performance.now() - began;
       await written;
-      await pace?.rest(took);
+      await pace.rest(took);
     }
   } finally {
     await cursor.close();
