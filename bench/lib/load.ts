@@ -26,6 +26,9 @@ export interface LoadResult {
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Of each request, in milliseconds, sorted. */
+  readonly latenciesMs: Float64Array;
+  readonly seconds: number;
 }
 
 /** Connections that send one prepared statement in a closed loop, from threads of their own. */
@@ -65,19 +68,7 @@ export async function openLoad(
           return message;
         }),
       );
-      const elapsed = (performance.now() - started) / 1000;
-      const all = new Float64Array(latencies.reduce((sum, { length }) => sum + length, 0));
-      let at = 0;
-      for (const part of latencies) {
-        all.set(part, at);
-        at += part.length;
-      }
-      all.sort();
-      return {
-        requestsPerSecond: all.length / elapsed,
-        p50Ms: percentile(all, 0.5),
-        p99Ms: percentile(all, 0.99),
-      };
+      return summary(latencies, (performance.now() - started) / 1000);
     },
     async close() {
       await Promise.all(
@@ -88,5 +79,30 @@ export async function openLoad(
         }),
       );
     },
+  };
+}
+
+/** Several runs, as if they had been one. */
+export function inOne(results: readonly LoadResult[]): LoadResult {
+  return summary(
+    results.map(({ latenciesMs }) => latenciesMs),
+    results.reduce((sum, { seconds }) => sum + seconds, 0),
+  );
+}
+
+function summary(parts: readonly Float64Array[], seconds: number): LoadResult {
+  const latenciesMs = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    latenciesMs.set(part, at);
+    at += part.length;
+  }
+  latenciesMs.sort();
+  return {
+    requestsPerSecond: latenciesMs.length / seconds,
+    p50Ms: percentile(latenciesMs, 0.5),
+    p99Ms: percentile(latenciesMs, 0.99),
+    latenciesMs,
+    seconds,
   };
 }

@@ -158,6 +158,12 @@ describe.each(Object.entries(implementations))('hot store: %s', (_, open) => {
     snapshot.release();
   });
 
+  test('compacting a range whose bounds are keys leaves them', async () => {
+    await put(store, [key(1), 'a'], [key(2), 'b'], [key(3), 'c'], [key(4), 'd']);
+    await store.compactRange(key(2), key(4));
+    expect(await read(store)).toEqual(['01=a', '02=b', '03=c', '04=d']);
+  });
+
   test('watchers hear of each batch in order until they leave', async () => {
     const heard: string[][] = [];
     const leave = store.watch((keys) =>

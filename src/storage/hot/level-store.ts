@@ -210,14 +210,12 @@ function levelStore(
     },
     approximateBytes: (from, to) => (db as unknown as Sized).approximateSize(from, to),
     async compactRange(from, to) {
-      // LevelDB begins it with a new log, which is ours to make: by turns with the batches.
-      const started = tail.then(() => nextLog(from, to));
-      queued++;
-      tail = started.then(
-        () => void queued--,
-        () => void queued--,
-      );
-      await started;
+      // LevelDB writes a memtable with all that was ever in it, and merges only tables that overlap: what is in memory becomes a table, then
+      // comes one that reaches across the whole range.
+      await inTurn(() => nextLog());
+      await compaction;
+      await Promise.all([touch(from), touch(to)]);
+      await inTurn(() => nextLog(from, to));
       await compaction;
     },
     memoryBytes: () =>
@@ -238,6 +236,32 @@ function levelStore(
       if (!failed) await writeStopRecord(folder);
     },
   };
+
+  /** After the batches handed in before. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const result = queued === 0 ? work() : tail.then(work);
+    queued++;
+    tail = result.then(
+      () => void queued--,
+      () => void queued--,
+    );
+    return result;
+  }
+
+  /** Has the memtable hold a key, which stays as it is. */
+  async function touch(key: Uint8Array): Promise<void> {
+    const value = db.getSync(key as Buffer, getOptions);
+    const batch = levelBatch();
+    batch.require(key, value);
+    if (value === undefined) batch.delete(key);
+    else batch.put(key, value);
+    try {
+      await batch.write({ sync: false });
+    } catch (error) {
+      // Then someone else has just written it.
+      if (!(error instanceof PreconditionFailed)) throw error;
+    }
+  }
 
   function levelBatch(): HotBatch {
     const chained = db.batch();
@@ -285,15 +309,7 @@ function levelStore(
       get operations() {
         return operations;
       },
-      write({ sync }) {
-        const result = queued === 0 ? write(sync) : tail.then(() => write(sync));
-        queued++;
-        tail = result.then(
-          () => void queued--,
-          () => void queued--,
-        );
-        return result;
-      },
+      write: ({ sync }) => inTurn(() => write(sync)),
     };
   }
 }

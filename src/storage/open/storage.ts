@@ -76,8 +76,6 @@ export function makeStorage(
     async overwriteMeta(prefix, write) {
       const from = metaKey(prefix);
       const to = prefixEnd(from);
-      // LevelDB writes a memtable with all that was ever in it, and only merges what lies in different tables.
-      await store.compactRange(from, to);
       await write();
       await store.compactRange(from, to);
     },

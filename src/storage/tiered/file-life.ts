@@ -23,6 +23,11 @@ export interface FileLife {
   leave(epoch: Epoch): void;
   /** Runs `work` when all who hold an epoch now have left: within the call when there is nobody. */
   afterReaders(work: () => void): void;
+  /**
+   * Does `work` once all who hold an epoch now have left. When there is nobody it resolves with the end of the work; otherwise at once, and
+   * `later` is done in the background when they have left, unless the storage is closing.
+   */
+  onceReadersEnded(work: () => Promise<void>, later?: () => Promise<void>): Promise<void>;
   /** As `enter`, and a DROP waits for it too. The returned function lets go; calling it again does nothing. */
   pin(): () => void;
   /** Resolves when nobody holds a `pin`. */
@@ -165,6 +170,17 @@ export function createFileLife(
       current = next;
       drain();
     },
+    async onceReadersEnded(work, later = work) {
+      let now: Promise<void> | undefined;
+      let asked = true;
+      life.afterReaders(() => {
+        if (asked) now = work();
+        // What it would have removed the next start sweeps.
+        else if (!closing.aborted) background(later());
+      });
+      asked = false;
+      await now;
+    },
     pin() {
       const epoch = life.enter();
       pins++;
@@ -183,22 +199,14 @@ export function createFileLife(
     async condemn(files) {
       if (files.length === 0) return;
       for (const file of files) condemned.set(places.path(file), file);
-      let now: Promise<void> | undefined;
-      let asked = true;
-      life.afterReaders(() => {
-        if (asked) {
-          now = remove(files);
-          return;
-        }
-        // The next start sweeps them.
-        if (closing.aborted) return;
+      await life.onceReadersEnded(
+        () => remove(files),
         // By turns with whoever makes folders and files of the table.
-        const tables = new Set(files.map((file) => file.tableId));
-        for (const tableId of tables)
-          background(inTurn(tableId, () => remove(files.filter((f) => f.tableId === tableId))));
-      });
-      asked = false;
-      await now;
+        async () => {
+          for (const [tableId, ofTable] of Map.groupBy(files, (file) => file.tableId))
+            await inTurn(tableId, () => remove(ofTable));
+        },
+      );
     },
     async retry() {
       await remove([...stuck.values()].map(({ file }) => file));

@@ -24,7 +24,7 @@ const threadsMax = 2;
 /** Entries per read of the hot store in the main thread: about 1 ms of its time. */
 const inlineReadRows = 256;
 /** The same in the flush thread. */
-const threadReadRows = 4096;
+const threadReadRows = 1024;
 
 export interface FlushFilesOptions {
   /** Whose rows; undefined: everyone's. */

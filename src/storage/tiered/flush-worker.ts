@@ -11,7 +11,7 @@ function giveWay(): void {
   if (process.platform !== 'linux') return;
   try {
     const threadId = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-    setPriority(threadId, constants.priority.PRIORITY_BELOW_NORMAL);
+    setPriority(threadId, constants.priority.PRIORITY_LOW);
   } catch {
     // No /proc, or not allowed: then it goes by the scheduler alone.
   }

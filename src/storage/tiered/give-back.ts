@@ -17,7 +17,7 @@ export interface Removed {
 
 /**
  * Has the hot store give back the space of rows that have been removed from a range of a table's row keys, and of their index entries, once
- * it is worth the work. `again`: an earlier attempt may have removed rows without coming this far.
+ * it is worth the work, and readers from before have ended. `again`: an earlier attempt may have removed rows without coming this far.
  */
 export async function giveBack(
   engine: Engine,
@@ -31,13 +31,16 @@ export async function giveBack(
   unreturned.bytes += removed.bytes;
   const isMuch = unreturned.rows >= unreturnedMax.rows || unreturned.bytes >= unreturnedMax.bytes;
   if (!isMuch && !again) return;
-  await engine.faults('space: before compaction');
-  await engine.store.compactRange(range.from, range.to);
-  if (table.indexes.length > 0) {
-    const indexes = tablePrefix(Keyspace.index, table.tableId);
-    await engine.store.compactRange(indexes, prefixEnd(indexes));
-  }
   unreturned.rows = 0;
   unreturned.bytes = 0;
-  await engine.faults('space: given back');
+  // A compaction keeps what a snapshot from before the removal may still read.
+  await engine.files.onceReadersEnded(async () => {
+    await engine.faults('space: before compaction');
+    await engine.store.compactRange(range.from, range.to);
+    if (table.indexes.length > 0) {
+      const indexes = tablePrefix(Keyspace.index, table.tableId);
+      await engine.store.compactRange(indexes, prefixEnd(indexes));
+    }
+    await engine.faults('space: given back');
+  });
 }

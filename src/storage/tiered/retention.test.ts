@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Oid } from '../../types/oid.ts';
 import { openLevelStore } from '../hot/level-store.ts';
@@ -7,6 +9,7 @@ import type { TestFolder } from '../testing-folder.ts';
 import { allRows, inTransaction, testFolder } from '../testing-folder.ts';
 import type { Storage, StoredRow } from '../types.ts';
 import { join } from 'node:path';
+import { unreturnedMax } from './give-back.ts';
 
 const day = 86_400_000_000n;
 const scope = { kind: 'all' } as const;
@@ -145,4 +148,33 @@ describe('eviction of a stream', () => {
     expect(await keysLeft(folder.dataDir, Keyspace.rows)).toBe(1);
     expect(await keysLeft(folder.dataDir, Keyspace.index)).toBe(1);
   });
+
+  test('the space comes back once a reader from before has ended', async () => {
+    const plain = { ...stream, indexes: [] };
+    const storage = await folder.open();
+    const rows = unreturnedMax.rows;
+    await inTransaction(storage, (transaction) =>
+      transaction.insertMany(
+        plain,
+        '',
+        Array.from({ length: rows }, (_, i): [number, string] => [i, randomUUID()]),
+      ),
+    );
+    folder.clock.advance(10_000_000n);
+    const reading = storage.begin({ isolation: 'repeatable read' });
+    expect(await allRows(reading, plain, { scope })).toHaveLength(0);
+    expect(await storage.evictExpired(plain)).toBe(rows);
+    expect(hotBytes()).toBeGreaterThan(rows * 36);
+    await reading.rollback();
+    await expect.poll(hotBytes).toBeLessThan(rows * 36);
+    await storage.close();
+  });
 });
+
+function hotBytes(): number {
+  const hot = join(folder.dataDir, 'hot');
+  // LevelDB may remove one meanwhile.
+  const sizeOf = (name: string): number =>
+    statSync(join(hot, name), { throwIfNoEntry: false })?.size ?? 0;
+  return readdirSync(hot).reduce((sum, name) => sum + sizeOf(name), 0);
+}

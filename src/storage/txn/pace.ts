@@ -1,31 +1,35 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
-/** Keys of one slice: some 0.4 ms of the main thread's time, which is what a statement may find itself waiting for. */
-const sliceKeys = 128;
+/** Keys of one slice where others have work: some 0.2 ms of the main thread's time, which a statement may find itself waiting for. */
+const busyKeys = 64;
+const quietKeys = 512;
 const restMsMax = 50;
 /** The main thread counts as busy when it works for this part of a look's time. */
 const busyShare = 0.25;
 const lookMs = 5;
 /** Slices between two looks. */
-const lookEvery = 64;
+const lookEvery = 32;
 
-/** How work that nobody waits for shares the main thread: slices of so many keys, and a rest after each. */
+/** How work that nobody waits for shares the main thread: slices, and a rest after each. */
 export interface Pace {
+  /** Of the next slice. */
   readonly keys: number;
   /** Lets others have their turn after a slice that took so many milliseconds. */
   rest(tookMs: number): Promise<void>;
 }
 
 /**
- * As long a rest as the slice took where others have work; only a turn of the event loop where they have none, which is looked at
- * again every few slices.
+ * Small slices and as long a rest as each took where others have work; larger ones and only a turn of the event loop where they have
+ * none, which is looked at again every few slices.
  */
 export function backgroundPace(): Pace {
   let quiet = false;
   let slices = 0;
   return {
-    keys: sliceKeys,
+    get keys() {
+      return quiet ? quietKeys : busyKeys;
+    },
     async rest(tookMs) {
       if (slices++ % lookEvery === 0) quiet = await isQuiet(lookMs);
       else if (quiet) await setImmediate();
