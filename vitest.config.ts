@@ -43,6 +43,7 @@ export default defineConfig({
       suite('open-files', ['tests/open-files/**/*.test.ts'], 240),
       suite('cli', ['tests/cli/**/*.test.ts'], 120),
       suite('e2e', ['tests/e2e/**/*.test.ts'], 240),
+      suite('memory', ['tests/memory/**/*.test.ts'], 240),
       suite('metamorphic', ['tests/metamorphic/**/*.test.ts'], 240),
       suite('drop', ['tests/drop/**/*.test.ts'], 240),
       suite('crash', ['tests/crash/**/*.test.ts'], 400),

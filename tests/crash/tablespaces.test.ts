@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { crashingServer } from '../crash/process.ts';
-import type { CrashingServer } from '../crash/process.ts';
+import { crashingServer } from './process.ts';
+import type { CrashingServer } from './process.ts';
 import { jobsEnded } from '../drop/oracle.ts';
-import { connect, rowsOf } from './client.ts';
+import { connect, rowsOf } from '../e2e/client.ts';
 
 const rows = 500;
 

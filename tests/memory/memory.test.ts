@@ -8,7 +8,7 @@ import * as frontend from '../support/frontend.ts';
 import { startServerProcess } from '../support/server-process.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { WireClient } from '../support/wire-client.ts';
-import { rowsOf, withClient } from './client.ts';
+import { rowsOf, withClient } from '../e2e/client.ts';
 
 const rowCount = 1_000_000;
 const sessionCount = 2000;
