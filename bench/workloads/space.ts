@@ -88,11 +88,7 @@ async function measure(pgtide: Server, one: Case): Promise<Figure> {
       most = Math.max(most, bytes);
     }
     const seconds = (performance.now() - expires) / 1000;
-    const { rows } = await client.query<{ seconds: number }>(
-      `SELECT extract(epoch FROM finished_at - started_at)::float8 AS seconds FROM system.jobs
-       WHERE job_type IN ('evict', 'retention') AND table_name = $1 ORDER BY job_id DESC LIMIT 1`,
-      [one.table],
-    );
+    const jobSeconds = await jobTime(client, one.table);
     const mib = (count: number): string => (count / 2 ** 20).toFixed(1);
     return {
       what: `space back after the rows' end: ${one.what}`,
@@ -103,9 +99,23 @@ async function measure(pgtide: Server, one: Case): Promise<Figure> {
         seconds,
         (value) => value <= lookEverySeconds + workSeconds,
       ),
-      note: `${mib(before)} MiB before, ${mib(most)} with the rows, ${mib(bytes)} then; the job took ${rows[0]?.seconds.toFixed(1) ?? '?'} s`,
+      note: `${mib(before)} MiB before, ${mib(most)} with the rows, ${mib(bytes)} then; the job took ${jobSeconds.toFixed(1)} s`,
     };
   });
+}
+
+/** Seconds that the last job took which removed rows of a table; waits for its end. */
+async function jobTime(client: pg.Client, table: string): Promise<number> {
+  for (;;) {
+    const { rows } = await client.query<{ seconds: number | null }>(
+      `SELECT extract(epoch FROM finished_at - started_at)::float8 AS seconds FROM system.jobs
+       WHERE job_type IN ('evict', 'retention') AND table_name = $1 ORDER BY job_id DESC LIMIT 1`,
+      [table],
+    );
+    if (rows[0] === undefined) throw new Error(`no job has removed rows of ${table}`);
+    if (rows[0].seconds !== null) return rows[0].seconds;
+    await sleep(pollMs);
+  }
 }
 
 export const space: Workload = {
