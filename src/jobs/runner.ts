@@ -128,7 +128,8 @@ export function createRunner(options: RunnerOptions): Runner {
       };
       const { result, summary } = await handlers[jobType].run(context);
       await progress.settled();
-      const durationMs = clock.monotonicMs() - startedMs;
+      // To the microsecond: more is noise of the clock.
+      const durationMs = Number((clock.monotonicMs() - startedMs).toFixed(3));
       const job: JobRecord = {
         ...running,
         status: 'completed',
