@@ -19,6 +19,11 @@ export function dependsOnClock(text: string): boolean {
   return quote.test(text) && (clockWord.test(text) || spelledEscape.test(text));
 }
 
+/** Whether a date or time type may read the current time out of a string. */
+export function saysClock(value: string): boolean {
+  return clockWord.test(value);
+}
+
 export interface StatementCache {
   get(key: string): Analyzed | undefined;
   set(key: string, analyzed: Analyzed, treeBytes: number): void;

@@ -4,17 +4,18 @@ import type { Value } from '../types/value.ts';
 import type { Planned } from './planned.ts';
 import type { CurrentPlan } from './state.ts';
 
-/** A number that has been taken out of a statement: what it is to PostgreSQL. */
+/** A literal that has been taken out of a statement: what it is to PostgreSQL. */
 export interface LiftedConstant {
   readonly typeOid: number;
   readonly value: Value;
 }
 
 /**
- * Whether a statement with its numbers as parameters means the same as with the numbers themselves, so that others with other
- * numbers in the same places do too: PostgreSQL's trees are equal but for a Param in place of a Const of the same type, each
- * parameter is used, and the same executors can run both. What PostgreSQL makes of a number depends on nothing but its
- * type, save where its grammar asks for one (ORDER BY 1, a length in a type); there the trees differ, or there is none.
+ * Whether a statement with its literals as parameters means the same as with the literals themselves, so that others with other
+ * literals in the same places do too: PostgreSQL's trees are equal but for a Param in place of a Const of the same type, each
+ * parameter is used, and the same executors can run both. What PostgreSQL makes of a literal depends on nothing but its
+ * type, for a string the one that its place asks for, save where its grammar asks for one (ORDER BY 1, a length in a type); there the trees
+ * differ, or there is none.
  */
 export function meansTheSame(
   literal: CurrentPlan,
@@ -73,7 +74,7 @@ export function meansTheSame(
       to['typeOid'] === constant.typeOid &&
       from['typmod'] === to['typmod'] &&
       from['collation'] === to['collation'] &&
-      Object.is(from['value'], constant.value)
+      same(from['value'], constant.value)
     );
   }
 }

@@ -1,19 +1,23 @@
-import { liftLiterals, parseCached, withParameters } from '../sql/index.ts';
-import type { LiftedText, NumberType } from '../sql/index.ts';
+import { dependsOnClock, saysClock } from '../analyzer/statement-cache.ts';
+import { PgError } from '../base/index.ts';
+import { liftLiterals, parseCached, stringValue, withParameters } from '../sql/index.ts';
+import type { LiftedText, LiteralType } from '../sql/index.ts';
 import { Oid } from '../types/oid.ts';
+import { pgType } from '../types/registry.ts';
 import type { Value } from '../types/value.ts';
 import type { Engine } from './engine.ts';
 import { isQuery, prepareStatement } from './prepare.ts';
-import { mayBeKept, meansTheSame } from './same-analysis.ts';
+import { meansTheSame } from './same-analysis.ts';
 import type { LiftedConstant } from './same-analysis.ts';
 import { statementStore } from './statement-store.ts';
 import type { StatementStore } from './statement-store.ts';
 import type { Prepared, SessionState } from './state.ts';
 
 /**
- * Statement templates: simple queries that differ in their numbers alone (`… WHERE id = 1`, `… WHERE id = 2`) are parsed and
- * analyzed once, with parameters in place of the numbers, and from then on run as the prepared statement would. A template is
- * made when its key is seen a second time, and only when PostgreSQL's analysis of both texts is the same (same-analysis.ts).
+ * Statement templates: simple queries that differ in their literals alone (`… WHERE id = 1`, `… WHERE id = 2`) are parsed and
+ * analyzed once, with parameters in place of numbers and strings, and from then on run as the prepared statement would. A template is
+ * made when its key is seen a second time, and only when PostgreSQL's analysis of both texts is the same (same-analysis.ts). Where strings
+ * have to stay (the 'day' of date_trunc in SELECT and GROUP BY), there is one for the numbers alone.
  */
 
 /** For one set of settings. */
@@ -22,7 +26,7 @@ const seenKeysMax = 4096;
 
 interface Template {
   readonly catalogVersion: number;
-  /** Undefined: the numbers of such statements have to stay where they are. */
+  /** Undefined: not all literals of such statements can be parameters. */
   readonly prepared: Prepared | undefined;
   /** Characters after the statement: a semicolon and what follows. */
   readonly tailLength: number;
@@ -65,19 +69,25 @@ export function findTemplate(
   const { transaction, settings } = session;
   // What the transaction's own DDL has changed is not for others.
   if (transaction.ddl !== undefined) return undefined;
-  const lifted = liftLiterals(text);
-  if (lifted === undefined) return undefined;
   const { known, seen } = templates(session);
   const { fingerprint } = settings;
-  const template = known.get(fingerprint, lifted.key);
-  if (template?.catalogVersion === transaction.catalog.version) {
+  for (const strings of [true, false]) {
+    const lifted = liftLiterals(text, { strings });
+    if (lifted === undefined) return undefined;
+    const template = known.get(fingerprint, lifted.key);
+    if (template?.catalogVersion !== transaction.catalog.version) {
+      const seenBefore = template !== undefined || seen.get(fingerprint, lifted.key) === true;
+      if (!seenBefore) seen.set(fingerprint, lifted.key, true);
+      return { lifted, seenBefore };
+    }
     const { prepared } = template;
-    if (prepared === undefined) return undefined;
-    return { prepared: instance(prepared, text, template), params: valuesOf(text, lifted) };
+    if (prepared !== undefined) {
+      const params = valuesOf(session, text, lifted, prepared.paramTypes);
+      return params && { prepared: instance(prepared, text, template), params };
+    }
+    if (lifted.literals.every(({ type }) => type !== 'string')) return undefined;
   }
-  const seenBefore = template !== undefined || seen.get(fingerprint, lifted.key) === true;
-  if (!seenBefore) seen.set(fingerprint, lifted.key, true);
-  return { lifted, seenBefore };
+  return undefined;
 }
 
 /** The template's statement with a plan of its own, to be made anew from the text with its numbers when it is valid no more. */
@@ -95,25 +105,86 @@ function instance(prepared: Prepared, text: string, { tailLength }: Template): P
   };
 }
 
-const typeOids: Readonly<Record<NumberType, number>> = {
+const typeOids: Readonly<Record<LiteralType, number>> = {
   int4: Oid.int4,
   int8: Oid.int8,
   numeric: Oid.numeric,
+  // As the grammar makes it; analysis gives it the type that its place asks for.
+  string: Oid.unknown,
 };
 
-function valuesOf(text: string, { literals }: LiftedText): Value[] {
-  return literals.map(({ start, end, type }) => {
-    const written = text.slice(start, end);
-    switch (type) {
+/** Types whose input function needs nothing but text and settings. */
+const stringTypes: ReadonlySet<number> = new Set([
+  Oid.bool,
+  Oid.bpchar,
+  Oid.date,
+  Oid.float4,
+  Oid.float8,
+  Oid.int2,
+  Oid.int4,
+  Oid.int8,
+  Oid.interval,
+  Oid.json,
+  Oid.jsonb,
+  Oid.numeric,
+  Oid.text,
+  Oid.time,
+  Oid.timestamp,
+  Oid.timestamptz,
+  Oid.timetz,
+  Oid.uuid,
+  Oid.varchar,
+]);
+
+/** Those that read the current time out of some words. */
+const clockTypes: ReadonlySet<number> = new Set([
+  Oid.date,
+  Oid.time,
+  Oid.timestamp,
+  Oid.timestamptz,
+  Oid.timetz,
+]);
+
+/** Undefined: PostgreSQL has to read one of them, which may be an error with its place in the text. */
+function valuesOf(
+  session: SessionState,
+  text: string,
+  { literals }: LiftedText,
+  types: readonly number[],
+): Value[] | undefined {
+  const values: Value[] = [];
+  for (const [i, literal] of literals.entries()) {
+    const written = text.slice(literal.start, literal.end);
+    switch (literal.type) {
       case 'int4':
         // Not -0, which is no value of the type.
-        return Number(written) || 0;
+        values.push(Number(written) || 0);
+        break;
       case 'int8':
-        return BigInt(written);
+        values.push(BigInt(written));
+        break;
       case 'numeric':
-        return withoutPadding(written);
+        values.push(withoutPadding(written));
+        break;
+      case 'string': {
+        const value = readString(session, stringValue(text, literal), types[i]!);
+        if (value === undefined) return undefined;
+        values.push(value);
+      }
     }
-  });
+  }
+  return values;
+}
+
+function readString(session: SessionState, written: string, typeOid: number): Value | undefined {
+  const type = stringTypes.has(typeOid) ? pgType(typeOid) : undefined;
+  if (type === undefined || (clockTypes.has(typeOid) && saysClock(written))) return undefined;
+  try {
+    return type.parse(written, -1, session.settings.types);
+  } catch (error) {
+    if (error instanceof PgError) return undefined;
+    throw error;
+  }
 }
 
 /** numeric_out of a number as written: no zeros in front but for one. */
@@ -135,14 +206,17 @@ export async function learnTemplate(
   if (transaction.ddl !== undefined || plan === undefined || statement === undefined) return;
   const { fingerprint } = settings;
   const { catalogVersion } = plan;
-  const { known } = templates(session);
   const tailLength = text.length - statement.text.length;
   const own = text.startsWith(statement.text) && statement.executeAs === undefined;
+  const { analyzed } = plan;
+  const isKept = analyzed.notices.length === 0 && !dependsOnClock(lifted.key);
+  // Such a word in one of the strings says nothing of others.
+  if (isKept && dependsOnClock(text)) return;
   const prepared =
-    own && literal.text === statement.text && mayBeKept(text, plan)
+    own && literal.text === statement.text && isKept
       ? await liftedStatement(session, text, lifted, literal)
       : undefined;
-  known.set(fingerprint, lifted.key, { catalogVersion, prepared, tailLength });
+  templates(session).known.set(fingerprint, lifted.key, { catalogVersion, prepared, tailLength });
 }
 
 async function liftedStatement(
@@ -153,19 +227,20 @@ async function liftedStatement(
 ): Promise<Prepared | undefined> {
   const { literals } = lifted;
   if (literals.length === 0) return literal;
-  const values = valuesOf(text, lifted);
-  const constants = literals.map(({ type }, i): LiftedConstant => ({
-    typeOid: typeOids[type],
-    value: values[i]!,
-  }));
-  const types = constants.map(({ typeOid }) => typeOid);
+  const types = literals.map(({ type }) => typeOids[type]);
   try {
     const [statement, ...more] = parseCached(withParameters(text, literals));
     if (statement === undefined || more.length > 0 || !isQuery(statement)) return undefined;
     const prepared = await prepareStatement(session, '', statement, types);
     const { plan } = prepared;
     if (plan === undefined || prepared.text !== statement.text) return undefined;
-    return meansTheSame(literal.plan!, plan, constants) ? prepared : undefined;
+    const { paramTypes } = prepared;
+    const values = valuesOf(session, text, lifted, paramTypes);
+    const constants = values?.map((value, i): LiftedConstant => ({
+      typeOid: types[i] === Oid.unknown ? paramTypes[i]! : types[i]!,
+      value,
+    }));
+    return constants && meansTheSame(literal.plan!, plan, constants) ? prepared : undefined;
   } catch {
     // A parameter can't stand there.
     session.signal.throwIfAborted();

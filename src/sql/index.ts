@@ -11,8 +11,8 @@
 export { ddlObjectNames } from './ddl-objects.ts';
 export { ddlLockTargets, isConcurrent } from './ddl-locks.ts';
 export type { DdlLockTarget } from './ddl-locks.ts';
-export { liftLiterals, withParameters } from './literals.ts';
-export type { LiftedText, NumberLiteral, NumberType } from './literals.ts';
+export { liftLiterals, stringValue, withParameters } from './literals.ts';
+export type { LiftedText, LiteralType } from './literals.ts';
 export { parse } from './parse.ts';
 export { rolePasswords, withoutPasswords, withPasswords } from './passwords.ts';
 export type { RoleNamed } from './passwords.ts';

@@ -1,14 +1,23 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { liftLiterals, liftedTextMax, withParameters } from './literals.ts';
+import {
+  liftLiterals,
+  liftedKeyMax,
+  liftedTextMax,
+  stringValue,
+  withParameters,
+} from './literals.ts';
+
+const numbersAlone = { strings: false };
+const stringsToo = { strings: true };
 
 function lifted(text: string): string | undefined {
-  const found = liftLiterals(text);
+  const found = liftLiterals(text, numbersAlone);
   return found && withParameters(text, found.literals);
 }
 
 function numbers(text: string): readonly string[] | undefined {
-  return liftLiterals(text)?.literals.map(
+  return liftLiterals(text, numbersAlone)?.literals.map(
     ({ start, end, type }) => `${text.slice(start, end)} ${type}`,
   );
 }
@@ -53,8 +62,35 @@ test.each([
   `select 'open`,
   'select "open',
   `select '${'x'.repeat(liftedTextMax)}'`,
+  `select ${'x'.repeat(liftedKeyMax)}`,
 ])('%s is left as it is', (text) => {
-  expect(liftLiterals(text)).toBeUndefined();
+  expect(liftLiterals(text, numbersAlone)).toBeUndefined();
+  expect(liftLiterals(text, stringsToo)).toBeUndefined();
+});
+
+test.each([
+  [`select 'a', "b", 'it''s'`, `select $1, "b", $2`, ['a', "it's"]],
+  [
+    `insert into t values ('', 1, ' x ')`,
+    'insert into t values ($1, $2, $3)',
+    ['', undefined, ' x '],
+  ],
+  [
+    `select a from t where b='x' and c::text like'y%'`,
+    `select a from t where b=$1 and c::text like$2`,
+    ['x', 'y%'],
+  ],
+  [`select date '2026-01-01', interval'1 day', E'a', b'1', n'x'`, undefined, []],
+  [`select a at time zone 'utc', 'x'::date`, `select a at time zone 'utc', $1::date`, ['x']],
+  [`select 'a' 'b'`, `select $1 'b'`, ['a']],
+])('strings of %s', (text, expected, values) => {
+  const found = liftLiterals(text, stringsToo)!;
+  expect(withParameters(text, found.literals)).toBe(expected ?? text);
+  expect(
+    found.literals.map((literal) =>
+      literal.type === 'string' ? stringValue(text, literal) : undefined,
+    ),
+  ).toEqual(values);
 });
 
 test('types go by size', () => {
@@ -75,16 +111,18 @@ test('types go by size', () => {
 });
 
 test('the key tells type and sign, and nothing else of the number', () => {
-  const key = (text: string): string | undefined => liftLiterals(text)?.key;
+  const key = (text: string): string | undefined => liftLiterals(text, stringsToo)?.key;
   expect(key('select a + 1')).toBe(key('select a + 99'));
   expect(key('select a + 1')).not.toBe(key('select a + -1'));
   expect(key('select a + 1')).not.toBe(key('select a + 1.0'));
   expect(key('select a + 1')).not.toBe(key('select a + 3000000000'));
   expect(key('select a + 1')).not.toBe(key('select a +1'));
+  expect(key(`select 'a'`)).toBe(key(`select 'it''s ''b'''`));
+  expect(key(`select 'a'`)).not.toBe(key('select 1'));
   expect(key('select a1')).not.toBe(key('select a2'));
 });
 
-test('texts with one key differ in nothing but numbers, whatever they are made of', () => {
+test('texts with one key differ in nothing but literals, whatever they are made of', () => {
   const piece = fc.constantFrom(
     '1',
     '22',
@@ -95,6 +133,7 @@ test('texts with one key differ in nothing but numbers, whatever they are made o
     '(',
     ')',
     "'",
+    "'b'",
     '"',
     ',',
     '+',
@@ -109,19 +148,20 @@ test('texts with one key differ in nothing but numbers, whatever they are made o
     '<',
   );
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+    fc.property(fc.array(piece, { maxLength: 12 }), fc.boolean(), (pieces, strings) => {
       const text = pieces.join('');
-      const found = liftLiterals(text);
+      const found = liftLiterals(text, { strings });
       if (found === undefined) return;
       const again = found.literals.reduceRight(
-        (out, { start, end }) =>
+        (out, { start, end, type }) =>
           out.slice(0, start) +
-          (text[start] === '-' ? '-' : '') +
-          (text.slice(start, end).includes('.') ? '8.25' : '7') +
+          (type === 'string'
+            ? "'it''s -1'"
+            : (text[start] === '-' ? '-' : '') + (type === 'numeric' ? '8.25' : '7')) +
           out.slice(end),
         text,
       );
-      const other = liftLiterals(again);
+      const other = liftLiterals(again, { strings });
       expect(other?.key).toBe(found.key);
       expect(other?.literals).toHaveLength(found.literals.length);
     }),

@@ -1,23 +1,32 @@
-/** Takes the numbers out of a statement's text, so that statements that differ in nothing else have one key. */
+/** Takes numbers and strings out of a statement's text, so that statements that differ in nothing else have one key. */
 
 /** What PostgreSQL's grammar makes of a number by its size (make_const in parse_node.c). */
 export type NumberType = 'int4' | 'int8' | 'numeric';
 
-/** A number as written, with the sign that the grammar makes part of it. Offsets are JavaScript's. */
-export interface NumberLiteral {
+/** A string's type is what its place asks for. */
+export type LiteralType = NumberType | 'string';
+
+/** A number as written, with the sign that the grammar makes part of it, or a string with its quotes. Offsets are JavaScript's. */
+export interface Literal {
   readonly start: number;
   readonly end: number;
+  readonly type: LiteralType;
+}
+
+interface NumberLiteral extends Literal {
   readonly type: NumberType;
 }
 
 export interface LiftedText {
-  /** The text with a mark for each number, which tells its type and whether it had a sign. */
+  /** The text with a mark for each literal, which tells its type and whether it had a sign. */
   readonly key: string;
-  readonly literals: readonly NumberLiteral[];
+  readonly literals: readonly Literal[];
 }
 
 /** Longer texts are not looked at. Characters. */
-export const liftedTextMax = 4096;
+export const liftedTextMax = 65_536;
+/** Nor are those that are longer without their literals. */
+export const liftedKeyMax = 4096;
 
 /** One character for each type, which no statement can have; the second is for those with a sign. */
 const marks: Readonly<Record<NumberType, readonly [string, string]>> = {
@@ -25,6 +34,14 @@ const marks: Readonly<Record<NumberType, readonly [string, string]>> = {
   int8: ['\u0000l', '\u0000L'],
   numeric: ['\u0000n', '\u0000N'],
 };
+const stringMark = '\u0000s';
+
+/** Words before a string that is an expression by itself; others may make one token or one constant with it (E'…', date '…'). */
+const beforeString: ReadonlySet<string> = new Set(
+  'select where and or not values then else when between in limit offset by returning on case like ilike having from is to similar distinct any all'.split(
+    ' ',
+  ),
+);
 
 /** Words after which a minus is a sign. A word missing here costs speed, no more. */
 const beforeSign: ReadonlySet<string> = new Set(
@@ -68,19 +85,24 @@ const inWord = (code: number): boolean => code > 127 || (classes[code]! & 2) !==
 const inOperator = (code: number): boolean => code < 128 && (classes[code]! & 4) !== 0;
 
 /**
- * Lifts plain whole numbers and plain decimal fractions. Undefined for a text with anything that could make their places
+ * Lifts plain whole numbers and plain decimal fractions and, if asked to, plain strings. Undefined for a text with anything that could make their places
  * unsure: comments, escapes in strings, dollar quotes, parameters, other forms of numbers, more than one statement. What it
- * says is only ever used after PostgreSQL has said the same of both texts (session/learn-template.ts): a sign taken for an operator
+ * says is only ever used after PostgreSQL has said the same of both texts (session/same-analysis.ts): a sign taken for an operator
  * or the other way round makes a template that is refused, not a wrong one.
  */
-export function liftLiterals(text: string): LiftedText | undefined {
+export function liftLiterals(
+  text: string,
+  { strings }: { readonly strings: boolean },
+): LiftedText | undefined {
   const { length } = text;
   if (length > liftedTextMax) return undefined;
-  const literals: NumberLiteral[] = [];
+  const literals: Literal[] = [];
   let key = '';
   let copied = 0;
   /** What came before, but for spaces, is something that a minus would subtract from. */
   let operand = false;
+  /** What came before, but for spaces, leaves a string to be an expression by itself. */
+  let alone = false;
   let at = 0;
   while (at < length) {
     const code = text.charCodeAt(at);
@@ -90,7 +112,9 @@ export function liftLiterals(text: string): LiftedText | undefined {
       const start = at;
       do at++;
       while (at < length && inWord(text.charCodeAt(at)));
-      operand = !beforeSign.has(text.slice(start, at).toLowerCase());
+      const word = text.slice(start, at).toLowerCase();
+      operand = !beforeSign.has(word);
+      alone = beforeString.has(word);
     } else if (isDigit(code) || (code === codes.minus && !operand && signsNumber(text, at))) {
       const literal = numberAt(text, at);
       if (literal === undefined) return undefined;
@@ -99,10 +123,18 @@ export function liftLiterals(text: string): LiftedText | undefined {
       at = literal.end;
       copied = at;
       operand = true;
+      alone = false;
     } else if (code === codes.quote || code === codes.doubleQuote) {
-      at = quotedEnd(text, at, code);
+      const start = at;
+      at = quotedEnd(text, start, code);
       if (at < 0) return undefined;
+      if (strings && alone && code === codes.quote) {
+        key += text.slice(copied, start) + stringMark;
+        literals.push({ start, end: at, type: 'string' });
+        copied = at;
+      }
       operand = true;
+      alone = false;
     } else if (code === codes.semicolon) {
       if (text.slice(at + 1).trim() !== '') return undefined;
       at = length;
@@ -113,10 +145,12 @@ export function liftLiterals(text: string): LiftedText | undefined {
       if (code === codes.slash && next === codes.star) return undefined;
       if (code === codes.dot && isDigit(next)) return undefined;
       operand = code === codes.close || code === codes.closeBracket;
+      alone = !operand;
       at++;
     }
   }
-  return { key: key + text.slice(copied), literals };
+  key += text.slice(copied);
+  return key.length > liftedKeyMax ? undefined : { key, literals };
 }
 
 /** A minus right before a digit, and no part of a longer operator. */
@@ -168,8 +202,8 @@ function quotedEnd(text: string, start: number, quote: number): number {
   return -1;
 }
 
-/** The text with $1, $2 … in place of its numbers. */
-export function withParameters(text: string, literals: readonly NumberLiteral[]): string {
+/** The text with $1, $2 … in place of its literals. */
+export function withParameters(text: string, literals: readonly Literal[]): string {
   let out = '';
   let copied = 0;
   literals.forEach(({ start, end }, i) => {
@@ -177,4 +211,9 @@ export function withParameters(text: string, literals: readonly NumberLiteral[])
     copied = end;
   });
   return out + text.slice(copied);
+}
+
+/** What a string literal says. */
+export function stringValue(text: string, { start, end }: Literal): string {
+  return text.slice(start + 1, end - 1).replaceAll("''", "'");
 }

@@ -1,6 +1,6 @@
 /**
  * Simple queries that are run by a template answer as they would without: each statement is sent with and without a comment, which
- * keeps it from having one, over the same numbers; everything that a client sees must be the same.
+ * keeps it from having one, over the same numbers and strings; everything that a client sees must be the same.
  */
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -16,6 +16,16 @@ beforeAll(async () => {
   client = await connect(server);
   await client.query(
     'CREATE TABLE t (id int PRIMARY KEY, a bigint, b numeric(8,2), c text, d real, e int2, f char(5))',
+  );
+  await client.query(
+    `CREATE TABLE s (k text PRIMARY KEY, v varchar(8), p char(4), n numeric(6,2), i int, b bool, f float8, j jsonb, js json, u uuid,
+       d date, ti time, ts timestamp(3), tz timestamptz, iv interval, a text[])`,
+  );
+  await client.query(
+    `INSERT INTO s SELECT 'row ' || g, 'v' || g, 'p' || g, g / 4.0, g, g % 2 = 0, g / 8.0, jsonb_build_object('a', g), '[1, 2]', gen_random_uuid(),
+       date '2026-01-28' + g, time '12:00' + g * interval '1 minute', timestamp '2026-01-31 10:00' + g * interval '1 hour',
+       timestamptz '2026-01-31 10:00+00' + g * interval '1 hour', g * interval '1 day', ARRAY['x', 'y' || g]
+     FROM generate_series(1, 8) g`,
   );
   await client.query(
     "INSERT INTO t SELECT g, g * 10, g / 4.0, 'row ' || g, g / 8.0, g, g FROM generate_series(-20, 20) g",
@@ -95,27 +105,159 @@ const shapes = [
   'SELECT nope FROM t WHERE id = #',
 ];
 
+/** Each in the place of every ?: what the types take and do not take, other spellings, the current time, quotes. */
+const strings = [
+  'row 2',
+  'row 3',
+  'ROW 2',
+  'v5',
+  'v5   ',
+  'p1',
+  '',
+  ' ',
+  '1',
+  ' -5 ',
+  '1.50',
+  '1e2',
+  'NaN',
+  'infinity',
+  't',
+  'off',
+  '2026-01-31',
+  '31/01/2026',
+  '2026-01-31 12:00:00.1239+02',
+  'Jan 30 2026 14:00 America/New_York',
+  '12:30',
+  'today',
+  'tomorrow',
+  'see you tomorrow',
+  '1 day 02:00',
+  'P1D',
+  '{"a": 2}',
+  ' [1, 2]',
+  'null',
+  '{x,y2}',
+  '0a0b0c0d-0000-4000-8000-00000000000f',
+  "it's",
+  'row%',
+  '_ow 4',
+  'ä€😀',
+  'x'.repeat(300),
+];
+
+const stringShapes = [
+  'SELECT ?',
+  'SELECT ? AS s, length(?), ? || k FROM s WHERE i = 1',
+  'SELECT i FROM s WHERE k = ?',
+  "SELECT k FROM s WHERE k IN (?, ?, 'row 8') ORDER BY k",
+  'SELECT k FROM s WHERE k BETWEEN ? AND ? ORDER BY i',
+  'SELECT k FROM s WHERE k LIKE ? OR v ILIKE ? ORDER BY i',
+  'SELECT k FROM s WHERE k ~ ? ORDER BY i',
+  'SELECT i FROM s WHERE v = ? OR v > ? ORDER BY i',
+  'SELECT i FROM s WHERE p = ? ORDER BY i',
+  'SELECT i FROM s WHERE n = ? OR n < ? ORDER BY i',
+  'SELECT k FROM s WHERE i = ?',
+  'SELECT k FROM s WHERE b = ? ORDER BY i',
+  'SELECT k FROM s WHERE f >= ? ORDER BY i',
+  'SELECT k FROM s WHERE j = ? OR j @> ? ORDER BY i',
+  'SELECT k, j -> ?, j ->> ?, js -> 0 FROM s WHERE j ? ORDER BY i',
+  'SELECT k FROM s WHERE u = ?',
+  'SELECT k FROM s WHERE d >= ? ORDER BY i',
+  'SELECT k FROM s WHERE ti = ? OR ti > ? ORDER BY i',
+  'SELECT k FROM s WHERE ts < ? ORDER BY i',
+  'SELECT k FROM s WHERE tz >= ? AND k <> ? ORDER BY i',
+  'SELECT k FROM s WHERE iv = ? ORDER BY i',
+  'SELECT k FROM s WHERE a = ? OR ? = ANY (a) ORDER BY i',
+  'SELECT ?::date, ?::timestamptz',
+  'SELECT ?::int + 1, CAST(? AS numeric(4,1))',
+  'SELECT ?::varchar(3), ?::char(3), ?::text, ?::interval(0)',
+  'SELECT ?::json, ?::jsonb',
+  'SELECT ?::text[], ?::regclass',
+  'SELECT date_trunc(?, tz) FROM s WHERE i < 3 ORDER BY i',
+  "SELECT date_trunc('day', tz), count(*) FROM s WHERE k <> ? GROUP BY date_trunc('day', tz) ORDER BY 1",
+  'SELECT to_char(tz, ?), to_char(n, ?) FROM s WHERE i = 3',
+  'SELECT tz AT TIME ZONE ? FROM s WHERE i = 3',
+  'SELECT count(*) FROM s GROUP BY ?',
+  'SELECT k FROM s ORDER BY ?',
+  'SELECT DISTINCT ? FROM s',
+  'SELECT k FROM s ORDER BY i LIMIT ?',
+  'SELECT CASE WHEN k > ? THEN ? ELSE v END FROM s ORDER BY i',
+  'SELECT coalesce(NULL, ?), nullif(k, ?) FROM s ORDER BY i',
+  'SELECT string_agg(k, ? ORDER BY i) FROM s',
+  "SELECT * FROM (VALUES (1, ?), (2, 'b')) v (x, y)",
+  'SELECT ? UNION SELECT k FROM s ORDER BY 1',
+  'SELECT ? = ?, ? < ?, pg_typeof(?)',
+  'SELECT ARRAY[?, ?], ROW(?, 1)',
+  'SELECT format(?, 1), replace(k, ?, ?) FROM s WHERE i = 1',
+  'SELECT current_setting(?)',
+  'UPDATE s SET v = ? WHERE k = ? RETURNING k, v',
+  'UPDATE s SET n = ?, tz = ?, j = ? WHERE i = 2 RETURNING n, tz, j',
+  'INSERT INTO s (k, v, p) VALUES (?, ?, ?) RETURNING k, v, p',
+  'INSERT INTO s (k, i, b, f) VALUES (?, ?, ?, ?) RETURNING k, i, b, f',
+  "INSERT INTO s (k, d, ti, ts, tz, iv) VALUES ('new', ?, ?, ?, ?, ?) RETURNING d, ti, ts, tz, iv",
+  'INSERT INTO s (k, j, js, u, a) SELECT ?, ?, ?, ?, ? RETURNING j, js, u, a',
+  'INSERT INTO s (k, v) VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v || ? RETURNING k, v',
+  'DELETE FROM s WHERE k = ? RETURNING i',
+  'SELECT nope FROM s WHERE k = ?',
+];
+
+/** What is sent must be answered as it is with a comment, which keeps it from having a template. */
+async function sameAsWithout(texts: Iterable<string>): Promise<void> {
+  for (const text of texts) {
+    const run = async (variant: string): Promise<Answer> => {
+      // One transaction for both: the current time is the same.
+      await client.query('SAVEPOINT before');
+      const got = await answer(variant);
+      await client.query('ROLLBACK TO before');
+      return got;
+    };
+    await client.query('BEGIN');
+    const plain = await run(`${text} -- as it is`);
+    expect({ text, ...(await run(text)) }).toEqual({ text, ...plain });
+    await client.query('ROLLBACK');
+  }
+}
+
 test.each(shapes)('%s', async (shape) => {
-  const writes = !shape.startsWith('SELECT');
   for (const [i, number] of numbers.entries()) {
     const other = numbers[(i * 7 + 1) % numbers.length]!;
     // The same number everywhere, and another one after the first place.
-    const texts = new Set([
-      shape.replaceAll('#', number),
-      shape.replace('#', number).replaceAll('#', other),
-    ]);
-    for (const text of texts) {
-      const run = async (variant: string): Promise<Answer> => {
-        if (!writes) return await answer(variant);
-        await client.query('BEGIN');
-        const got = await answer(variant);
-        await client.query('ROLLBACK');
-        return got;
-      };
-      const plain = await run(`${text} -- as it is`);
-      expect({ text, ...(await run(text)) }).toEqual({ text, ...plain });
-    }
+    await sameAsWithout(
+      new Set([shape.replaceAll('#', number), shape.replace('#', number).replaceAll('#', other)]),
+    );
   }
+});
+
+test.each(stringShapes)('%s', async (shape) => {
+  const literals = strings.map((value) => `'${value.replaceAll("'", "''")}'`);
+  for (const [i, literal] of literals.entries()) {
+    const other = literals[(i * 5 + 1) % literals.length]!;
+    await sameAsWithout(
+      new Set([
+        shape.replaceAll('?', () => literal),
+        shape.replace('?', () => literal).replaceAll('?', () => other),
+      ]),
+    );
+  }
+});
+
+test('strings that the settings read in another way are read so', async () => {
+  const read = (text: string): Promise<Answer> =>
+    answer(`SELECT k, '${text}'::timestamptz FROM s WHERE d = '${text}'`);
+  for (const setting of [
+    "datestyle = 'SQL, DMY'",
+    "datestyle = 'ISO, MDY'",
+    "timezone = 'Asia/Tokyo'",
+  ]) {
+    await client.query(`SET ${setting}`);
+    for (const text of ['01/02/2026', '02/01/2026', '31/01/2026', '2026-01-30'])
+      expect({ text, ...(await read(text)) }).toEqual({
+        text,
+        ...(await answer(`SELECT k, '${text}'::timestamptz FROM s WHERE d = '${text}' --`)),
+      });
+  }
+  await client.query('RESET datestyle');
+  await client.query('RESET timezone');
 });
 
 test('a template ends with what it was made under', async () => {
@@ -145,6 +287,9 @@ test('a template ends with what it was made under', async () => {
 test('what a literal meant when it was analyzed is not kept', async () => {
   const now = async (): Promise<unknown> =>
     (await client.query(`SELECT extract(epoch FROM 'now'::timestamptz)::float8 AS n, 1`)).rows[0];
+  // Others of its shape may have a template.
+  for (const time of ['2026-01-31', 'yesterday', '2026-02-01', '2026-02-02'])
+    await client.query(`SELECT extract(epoch FROM '${time}'::timestamptz)::float8 AS n, 1`);
   const first = await now();
   for (let i = 0; i < 3; i++) {
     await new Promise((resolve) => setTimeout(resolve, 5));
