@@ -10,10 +10,7 @@ import type { Prepared, SessionState } from './state.ts';
  * unnamed statement each time.
  */
 
-/** For one set of settings. */
-const preparedTextsMax = 1024;
-/** Longer texts are not kept. Characters. */
-const preparedTextCharsMax = 4096;
+const preparedTextsMax = { short: 1024, long: 32 };
 
 const storeOf = new WeakMap<Engine, StatementStore<Prepared>>();
 
@@ -38,7 +35,7 @@ export function knownPrepared(
   declaredTypes: readonly number[],
 ): Prepared | undefined {
   const { transaction, settings } = session;
-  if (transaction.ddl !== undefined || text.length > preparedTextCharsMax) return undefined;
+  if (transaction.ddl !== undefined) return undefined;
   const known = store(session).get(settings.fingerprint, keyOf(text, declaredTypes));
   if (known === undefined) return undefined;
   const { plan } = known;
@@ -50,7 +47,7 @@ export function knownPrepared(
 export function keepPrepared(session: SessionState, text: string, prepared: Prepared): void {
   const { transaction, settings } = session;
   const { statement, plan, declaredTypes } = prepared;
-  if (transaction.ddl !== undefined || text.length > preparedTextCharsMax) return;
+  if (transaction.ddl !== undefined) return;
   if (statement === undefined) return;
   if (isQuery(statement) ? plan === undefined || !mayBeKept(text, plan) : !endsOrBegins(statement))
     return;

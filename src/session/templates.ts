@@ -20,9 +20,8 @@ import type { Prepared, SessionState } from './state.ts';
  * have to stay (the 'day' of date_trunc in SELECT and GROUP BY), there is one for the numbers alone.
  */
 
-/** For one set of settings. */
-const templatesMax = 1024;
-const seenKeysMax = 4096;
+const templatesMax = { short: 1024, long: 32 };
+const seenKeysMax = { short: 4096, long: 64 };
 
 interface Template {
   readonly catalogVersion: number;
@@ -216,7 +215,11 @@ export async function learnTemplate(
     own && literal.text === statement.text && isKept
       ? await liftedStatement(session, text, lifted, literal)
       : undefined;
-  templates(session).known.set(fingerprint, lifted.key, { catalogVersion, prepared, tailLength });
+  templates(session).known.set(fingerprint, lifted.key, {
+    catalogVersion,
+    prepared,
+    tailLength,
+  });
 }
 
 async function liftedStatement(

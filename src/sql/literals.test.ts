@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   liftLiterals,
-  liftedKeyMax,
+  literalsMax,
   liftedTextMax,
   stringValue,
   withParameters,
@@ -62,7 +62,7 @@ test.each([
   `select 'open`,
   'select "open',
   `select '${'x'.repeat(liftedTextMax)}'`,
-  `select ${'x'.repeat(liftedKeyMax)}`,
+  `select 1${',1'.repeat(literalsMax)}`,
 ])('%s is left as it is', (text) => {
   expect(liftLiterals(text, numbersAlone)).toBeUndefined();
   expect(liftLiterals(text, stringsToo)).toBeUndefined();

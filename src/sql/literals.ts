@@ -25,8 +25,8 @@ export interface LiftedText {
 
 /** Longer texts are not looked at. Characters. */
 export const liftedTextMax = 65_536;
-/** Nor are those that are longer without their literals. */
-export const liftedKeyMax = 4096;
+/** Nor are those with more literals. */
+export const literalsMax = 16_384;
 
 /** One character for each type, which no statement can have; the second is for those with a sign. */
 const marks: Readonly<Record<NumberType, readonly [string, string]>> = {
@@ -149,8 +149,8 @@ export function liftLiterals(
       at++;
     }
   }
-  key += text.slice(copied);
-  return key.length > liftedKeyMax ? undefined : { key, literals };
+  if (literals.length > literalsMax) return undefined;
+  return { key: key + text.slice(copied), literals };
 }
 
 /** A minus right before a digit, and no part of a longer operator. */

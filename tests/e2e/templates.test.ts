@@ -241,6 +241,32 @@ test.each(stringShapes)('%s', async (shape) => {
   }
 });
 
+test('an INSERT of many rows', async () => {
+  await client.query('CREATE TABLE many (id int PRIMARY KEY, day date, note varchar(20))');
+  const insert = (from: number, wrong?: string): string =>
+    `INSERT INTO many VALUES ${Array.from({ length: 500 }, (_, i) => {
+      const day =
+        i === 400 && wrong !== undefined
+          ? wrong
+          : `2026-01-${String((i % 28) + 1).padStart(2, '0')}`;
+      return `(${from + i}, '${day}', 'note ${from + i}, isn''t it')`;
+    }).join(', ')}`;
+  for (const from of [1000, 2000, 3000, 4000])
+    expect(await answer(insert(from))).toMatchObject({ rowCount: 500 });
+  for (const [wrong, code] of [
+    ['2026-02-30', '22008'],
+    ['soon', '22007'],
+  ] as const) {
+    const text = insert(5000, wrong);
+    const found = await answer(text);
+    expect(found).toMatchObject({ code, position: `${text.indexOf(`'${wrong}'`) + 1}` });
+    expect(found).toEqual(await answer(`${text} --`));
+  }
+  expect(await answer(insert(4400))).toMatchObject({ code: '23505' });
+  const sums = `SELECT count(*)::int, sum(id)::int, count(DISTINCT day)::int, count(*) FILTER (WHERE note = 'note ' || id || ', isn''t it')::int FROM many`;
+  expect((await answer(sums))['rows']).toEqual([[2000, 5_499_000, 28, 2000]]);
+});
+
 test('strings that the settings read in another way are read so', async () => {
   const read = (text: string): Promise<Answer> =>
     answer(`SELECT k, '${text}'::timestamptz FROM s WHERE d = '${text}'`);
