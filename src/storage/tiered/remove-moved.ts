@@ -23,7 +23,8 @@ export function removeMoved(
   users?: readonly string[],
 ): Promise<void> {
   const state = engine.tableState(tableId);
-  const removal = state.removing.then(() => removeNow(engine, tableId, users));
+  const sinceMs = performance.now();
+  const removal = state.removing.then(() => removeNow(engine, tableId, users, sinceMs));
   // Who asked is told of a failure; the next one tries again.
   state.removing = removal.catch(() => undefined);
   return removal;
@@ -33,6 +34,7 @@ async function removeNow(
   engine: Engine,
   tableId: number,
   users: readonly string[] | undefined,
+  sinceMs: number,
 ): Promise<void> {
   const state = engine.tableState(tableId);
   const bulks = [...engine.bulks].filter(
@@ -56,7 +58,7 @@ async function removeNow(
     ? [tablePrefix(Keyspace.rows, tableId)]
     : users.map((userId) => scopePrefix(Keyspace.rows, tableId, userId));
   for (const prefix of prefixes)
-    await removeRange(engine, prefix, prefixEnd(prefix), condemned, { hidden: true });
+    await removeRange(engine, prefix, prefixEnd(prefix), condemned, { hidden: true, sinceMs });
 
   // What was flushed meanwhile has a removal of its own coming.
   if (all && state.unremovedAll === before.all) state.unremovedAll = 0;

@@ -275,6 +275,8 @@ export async function removeWhere(
 export interface RemoveOptions {
   /** Nobody sees the keys' values any more: they may be seen until the store is without them. Saves memory. */
   readonly hidden?: boolean;
+  /** When it was asked for, as performance.now(); default: now. */
+  readonly sinceMs?: number;
 }
 
 /**
@@ -287,9 +289,9 @@ export async function removeRange(
   from: Buffer,
   to: Buffer,
   condemned: (key: Buffer, value: Buffer) => boolean,
-  { hidden = false }: RemoveOptions = {},
+  { hidden = false, sinceMs }: RemoveOptions = {},
 ): Promise<number> {
-  const pace = backgroundPace();
+  const pace = backgroundPace(sinceMs);
   const table = engine.tableState(from.readUInt32BE(1));
   const settled = table.accepted === table.settled;
   const { accepted } = table;

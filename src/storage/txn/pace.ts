@@ -3,7 +3,10 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 
 /** Keys of one slice where others have work: some 0.2 ms of the main thread's time, which a statement may find itself waiting for. */
 const busyKeys = 64;
-const quietKeys = 512;
+/** Of one slice at the most: where others have no work, or where it has taken so long that it might fall behind for good. */
+const keysMax = 512;
+/** After so long a slice may be twice as large. */
+const doublingMs = 10_000;
 const restMsMax = 50;
 /** The main thread counts as busy when it works for this part of a look's time. */
 const busyShare = 0.25;
@@ -21,14 +24,17 @@ export interface Pace {
 
 /**
  * Small slices and as long a rest as each took where others have work; larger ones and only a turn of the event loop where they have
- * none, which is looked at again every few slices.
+ * none, which is looked at again every few slices. Slices grow with the time since it was asked for (`sinceMs`, as performance.now()): what
+ * comes faster than small ones can remove would pile up.
  */
-export function backgroundPace(): Pace {
+export function backgroundPace(sinceMs: number = performance.now()): Pace {
   let quiet = false;
   let slices = 0;
   return {
     get keys() {
-      return quiet ? quietKeys : busyKeys;
+      if (quiet) return keysMax;
+      const doublings = Math.floor((performance.now() - sinceMs) / doublingMs);
+      return Math.min(busyKeys * 2 ** doublings, keysMax);
     },
     async rest(tookMs) {
       if (slices++ % lookEvery === 0) quiet = await isQuiet(lookMs);
