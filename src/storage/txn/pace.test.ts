@@ -6,7 +6,7 @@ test('slices are small at first and grow with the time since the work was asked 
   try {
     now.mockReturnValue(100_000);
     const keys = (sinceMs: number): number => backgroundPace(sinceMs).keys;
-    expect([100_000, 95_000, 90_000, 80_000, 70_000, 0].map(keys)).toEqual([
+    expect([100_000, 75_000, 70_000, 40_000, 10_000, 0].map(keys)).toEqual([
       64, 64, 128, 256, 512, 512,
     ]);
   } finally {

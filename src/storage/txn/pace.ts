@@ -6,7 +6,7 @@ const busyKeys = 64;
 /** Of one slice at the most: where others have no work, or where it has taken so long that it might fall behind for good. */
 const keysMax = 512;
 /** After so long a slice may be twice as large. */
-const doublingMs = 10_000;
+const doublingMs = 30_000;
 const restMsMax = 50;
 /** The main thread counts as busy when it works for this part of a look's time. */
 const busyShare = 0.25;
