@@ -13,14 +13,13 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const binaries = join(root, 'node_modules', '.bin');
 const env = { ...process.env, PATH: `${binaries}${delimiter}${process.env.PATH ?? ''}` };
 
-/** Vitest projects of every day. The others kill servers, fill their memory, compare at length or need other languages' packages. */
+/** Vitest projects of every day. The others kill servers, fill their memory, race transactions, compare at length or need other languages' packages. */
 const dailySuites = [
   'unit',
   'architecture',
   'storage-contract',
   'pgtest',
   'drivers',
-  'isolation',
   'logic',
   'cli',
   'e2e',
