@@ -7,6 +7,7 @@ import { prefixEnd } from '../keys/buffer.ts';
 import { Keyspace, bulkKey, fileKey, tableKeyspaces, tablePrefix } from '../keys/keyspace.ts';
 import { encodeRecord } from '../records.ts';
 import { removeWhere } from '../txn/bulk.ts';
+import { backgroundPace } from '../txn/pace.ts';
 import type { DroppedTable } from '../types.ts';
 import type { CondemnedFile } from './file-life.ts';
 
@@ -55,7 +56,10 @@ export async function dropTable(
   for (const keyspace of tableKeyspaces) {
     const ofFiles = keyspace === Keyspace.manifest || keyspace === Keyspace.bloom;
     if (ofFiles && failures.first !== undefined) continue;
-    await removeWhere(engine, tablePrefix(keyspace, tableId), () => true, { hidden: true });
+    await removeWhere(engine, tablePrefix(keyspace, tableId), () => true, {
+      hidden: true,
+      pace: backgroundPace(),
+    });
   }
   await forgetBulks(engine, tableId);
   const { first } = failures;

@@ -5,6 +5,8 @@ import { scopeLength } from '../keys/scope.ts';
 import { encodeRecord } from '../records.ts';
 import { TupleFlag, tupleFlags, tupleSeq } from '../tuple/header.ts';
 import { removeRange } from '../txn/bulk.ts';
+import { backgroundPace } from '../txn/pace.ts';
+import type { Pace } from '../txn/pace.ts';
 import type { Limits } from '../txn/reader.ts';
 import { readTableRecord } from '../txn/reader.ts';
 import { committedSeq, limitsMemo } from './cleaning.ts';
@@ -23,8 +25,8 @@ export function removeMoved(
   users?: readonly string[],
 ): Promise<void> {
   const state = engine.tableState(tableId);
-  const sinceMs = performance.now();
-  const removal = state.removing.then(() => removeNow(engine, tableId, users, sinceMs));
+  const pace = backgroundPace();
+  const removal = state.removing.then(() => removeNow(engine, tableId, users, pace));
   // Who asked is told of a failure; the next one tries again.
   state.removing = removal.catch(() => undefined);
   return removal;
@@ -34,7 +36,7 @@ async function removeNow(
   engine: Engine,
   tableId: number,
   users: readonly string[] | undefined,
-  sinceMs: number,
+  pace: Pace,
 ): Promise<void> {
   const state = engine.tableState(tableId);
   const bulks = [...engine.bulks].filter(
@@ -58,7 +60,7 @@ async function removeNow(
     ? [tablePrefix(Keyspace.rows, tableId)]
     : users.map((userId) => scopePrefix(Keyspace.rows, tableId, userId));
   for (const prefix of prefixes)
-    await removeRange(engine, prefix, prefixEnd(prefix), condemned, { hidden: true, sinceMs });
+    await removeRange(engine, prefix, prefixEnd(prefix), condemned, { hidden: true, pace });
 
   // What was flushed meanwhile has a removal of its own coming.
   if (all && state.unremovedAll === before.all) state.unremovedAll = 0;

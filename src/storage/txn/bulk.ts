@@ -17,7 +17,8 @@ import {
 import type { FreshRun } from './fresh-run.ts';
 import type { OverlayIndexEntry, OverlayRow, TableOverlay } from './overlay.ts';
 import { tableOverlay } from './overlay.ts';
-import { backgroundPace } from './pace.ts';
+import { awaitedPace } from './pace.ts';
+import type { Pace } from './pace.ts';
 import type { TransactionState } from './state.ts';
 import { isDeleted } from './visibility.ts';
 
@@ -275,8 +276,8 @@ export async function removeWhere(
 export interface RemoveOptions {
   /** Nobody sees the keys' values any more: they may be seen until the store is without them. Saves memory. */
   readonly hidden?: boolean;
-  /** When it was asked for, as performance.now(); default: now. */
-  readonly sinceMs?: number;
+  /** Default: as for what somebody waits for. */
+  readonly pace?: Pace;
 }
 
 /**
@@ -289,9 +290,8 @@ export async function removeRange(
   from: Buffer,
   to: Buffer,
   condemned: (key: Buffer, value: Buffer) => boolean,
-  { hidden = false, sinceMs }: RemoveOptions = {},
+  { hidden = false, pace = awaitedPace }: RemoveOptions = {},
 ): Promise<number> {
-  const pace = backgroundPace(sinceMs);
   const table = engine.tableState(from.readUInt32BE(1));
   const settled = table.accepted === table.settled;
   const { accepted } = table;

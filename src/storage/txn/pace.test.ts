@@ -5,8 +5,12 @@ test('slices are small at first and grow with the time since the work was asked 
   const now = vi.spyOn(performance, 'now');
   try {
     now.mockReturnValue(100_000);
-    const keys = (sinceMs: number): number => backgroundPace(sinceMs).keys;
-    expect([100_000, 75_000, 70_000, 40_000, 10_000, 0].map(keys)).toEqual([
+    const pace = backgroundPace();
+    const keysAfter = (ms: number): number => {
+      now.mockReturnValue(100_000 + ms);
+      return pace.keys;
+    };
+    expect([0, 25_000, 30_000, 60_000, 90_000, 200_000].map(keysAfter)).toEqual([
       64, 64, 128, 256, 512, 512,
     ]);
   } finally {

@@ -14,7 +14,7 @@ const lookMs = 5;
 /** Slices between two looks. */
 const lookEvery = 32;
 
-/** How work that nobody waits for shares the main thread: slices, and a rest after each. */
+/** How long work shares the main thread: slices, and a rest after each. */
 export interface Pace {
   /** Of the next slice. */
   readonly keys: number;
@@ -22,12 +22,16 @@ export interface Pace {
   rest(tookMs: number): Promise<void>;
 }
 
+/** Of what somebody waits for: others have their turn after each slice, and no more. */
+export const awaitedPace: Pace = { keys: keysMax, rest: () => setImmediate() };
+
 /**
- * Small slices and as long a rest as each took where others have work; larger ones and only a turn of the event loop where they have
- * none, which is looked at again every few slices. Slices grow with the time since it was asked for (`sinceMs`, as performance.now()): what
- * comes faster than small ones can remove would pile up.
+ * Of what nobody waits for. Small slices and as long a rest as each took where others have work; larger ones and only a turn of the event loop where they have
+ * none, which is looked at again every few slices. Slices grow with the time since the pace was made, which is when the work was
+ * asked for: what comes faster than small ones can remove would pile up.
  */
-export function backgroundPace(sinceMs: number = performance.now()): Pace {
+export function backgroundPace(): Pace {
+  const sinceMs = performance.now();
   let quiet = false;
   let slices = 0;
   return {
@@ -45,7 +49,7 @@ export function backgroundPace(sinceMs: number = performance.now()): Pace {
 }
 
 /** Whether the main thread has little to do for others, judged by so many milliseconds in which the caller does nothing. */
-export async function isQuiet(ms: number): Promise<boolean> {
+async function isQuiet(ms: number): Promise<boolean> {
   const before = performance.eventLoopUtilization();
   await setTimeout(ms);
   return performance.eventLoopUtilization(before).utilization < busyShare;
