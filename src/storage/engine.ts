@@ -74,7 +74,12 @@ export interface TableState {
   /** Scopes whose largest key is being looked up, so not to be used yet. */
   readonly loadingMaxKeys: Set<string>;
   /** Rows that eviction or retention has removed, and the hot store still takes up space for; see tiered/give-back.ts. */
-  readonly unreturned: { rows: number; bytes: number };
+  readonly unreturned: {
+    rows: number;
+    bytes: number;
+    /** Where the hot store is going to be asked for it, once readers have ended. */
+    range: { readonly from: Buffer; readonly to: Buffer } | undefined;
+  };
   /** Bulk inserts in memory: their keys are in no lock table. */
   readonly openRuns: Map<FreshRun, LockOwner>;
 }

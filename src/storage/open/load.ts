@@ -31,7 +31,7 @@ export function newTableState(tableId: number): TableState {
     rowCounts: new Map(),
     maxKeys: new Map(),
     loadingMaxKeys: new Set(),
-    unreturned: { rows: 0, bytes: 0 },
+    unreturned: { rows: 0, bytes: 0, range: undefined },
     openRuns: new Map(),
   };
 }

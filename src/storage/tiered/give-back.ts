@@ -30,13 +30,17 @@ export async function giveBack(
   unreturned.rows += removed.rows;
   unreturned.bytes += removed.bytes;
   const isMuch = unreturned.rows >= unreturnedMax.rows || unreturned.bytes >= unreturnedMax.bytes;
-  if (!isMuch && !again) return;
-  unreturned.rows = 0;
-  unreturned.bytes = 0;
+  if (unreturned.range === undefined && !isMuch && !again) return;
+  const isAsked = unreturned.range !== undefined;
+  unreturned.range = range;
+  // While a reader keeps one from being done there is one: each round would leave another.
+  if (isAsked) return;
   // A compaction keeps what a snapshot from before the removal may still read.
   await engine.files.onceReadersEnded(async () => {
+    const { from, to } = unreturned.range ?? range;
+    Object.assign(unreturned, { rows: 0, bytes: 0, range: undefined });
     await engine.faults('space: before compaction');
-    await engine.store.compactRange(range.from, range.to);
+    await engine.store.compactRange(from, to);
     if (table.indexes.length > 0) {
       const indexes = tablePrefix(Keyspace.index, table.tableId);
       await engine.store.compactRange(indexes, prefixEnd(indexes));

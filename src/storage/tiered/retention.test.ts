@@ -164,6 +164,12 @@ describe('eviction of a stream', () => {
     const reading = storage.begin({ isolation: 'repeatable read' });
     expect(await allRows(reading, plain, { scope })).toHaveLength(0);
     expect(await storage.evictExpired(plain)).toBe(rows);
+    // Another round, while that reader is still there.
+    await inTransaction(storage, (transaction) =>
+      transaction.insertMany(plain, '', [[rows, randomUUID()]]),
+    );
+    folder.clock.advance(10_000_000n);
+    expect(await storage.evictExpired(plain)).toBe(1);
     expect(hotBytes()).toBeGreaterThan(rows * 36);
     await reading.rollback();
     await expect.poll(hotBytes).toBeLessThan(rows * 36);
